@@ -1,0 +1,1 @@
+"""Technology: one module for each technology that keeps a port's promise."""

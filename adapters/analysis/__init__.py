@@ -1,0 +1,1 @@
+"""Adapters of the analysis ports, each named for role, then technology."""

@@ -1,0 +1,1 @@
+"""Adapters of the assessment ports, each named for role, then technology."""

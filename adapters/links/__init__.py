@@ -1,0 +1,1 @@
+"""Another context's Api over HTTP."""

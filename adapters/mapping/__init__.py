@@ -1,0 +1,1 @@
+"""Adapters of the mapping ports, each named for role, then technology."""

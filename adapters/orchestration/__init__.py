@@ -1,0 +1,1 @@
+"""Adapters of the orchestration ports, each named for role, then technology."""

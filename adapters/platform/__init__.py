@@ -1,0 +1,1 @@
+"""What every context needs once: databases, keys, catalogue files, telemetry."""

@@ -1,0 +1,216 @@
+"""The mapping context's contract: vendor labels in; canonical labels and framework controls out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from llama_mapper.domain.contracts.analysis import AnalysisResponse
+from llama_mapper.domain.contracts.base import (
+    CanonicalId,
+    Contract,
+    Count,
+    FrameworkRef,
+    Identifier,
+    Label,
+    Milliseconds,
+    ProvenanceEntry,
+    Score,
+    ShortText,
+    TenantId,
+    VersionInfo,
+    VersionText,
+)
+
+LABELS_PER_CALL = 10_000
+
+
+class OutputFormat(StrEnum):
+    """How much of the mapping to answer with."""
+
+    FULL_RECORD = "full_record"
+    TAXONOMY_ONLY = "taxonomy_only"
+    FRAMEWORK_VIEW = "framework_view"
+
+
+class MappingStage(StrEnum):
+    """Which stage answered for a label."""
+
+    CATALOGUE_EXACT = "catalogue_exact"
+    CATALOGUE_NORMALISED = "catalogue_normalised"
+    ABSTAINED = "abstained"
+
+
+class ReviewStatus(StrEnum):
+    """Where a label that nobody could map stands."""
+
+    OPEN = "open"
+
+
+class LabelQuery(Contract):
+    """One vendor label to map."""
+
+    vendor: Identifier
+    vendor_version: VersionText | None = None
+    """Null means: whichever version of the vendor's vocabulary knows the label, newest first."""
+    label: Label
+    score: Score | None = None
+    """The vendor's own score, where it gave one; null counts as 1."""
+
+
+class LabelMappingRequest(Contract):
+    """Labels to map, without content or findings."""
+
+    labels: Annotated[tuple[LabelQuery, ...], Field(min_length=1, max_length=LABELS_PER_CALL)]
+    frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
+    """Frameworks whose controls to name; empty means every framework in its default edition."""
+    tenant_id: TenantId | None = None
+
+
+class MappedLabel(Contract):
+    """The canonical label of one vendor label, or an abstention."""
+
+    vendor: Identifier
+    vendor_version: VersionText | None = None
+    label: Label
+    canonical: CanonicalId | None = None
+    """Null if and only if `abstained`."""
+    also: Annotated[tuple[CanonicalId, ...], Field(max_length=16)] = ()
+    """Further canonical labels that the vendor's label covers."""
+    score: Score
+    """The vendor's score for the label."""
+    confidence: Score
+    """That `canonical` is right: the stage's confidence by how the vocabulary is known (`docs/mapping.md`)."""
+    stage: MappingStage
+    abstained: bool
+    controls: dict[FrameworkRef, tuple[Identifier, ...]] = Field(default_factory=dict, max_length=32)
+    """`framework:edition` → control ids."""
+
+
+class LabelMappingResponse(Contract):
+    """One answer a label, in the order asked."""
+
+    mappings: Annotated[tuple[MappedLabel, ...], Field(max_length=LABELS_PER_CALL)]
+    version_info: VersionInfo
+    processing_time_ms: Milliseconds
+
+
+class MappingRequest(Contract):
+    """An analysis response whose findings to map."""
+
+    analysis_response: AnalysisResponse
+    output_format: OutputFormat = OutputFormat.FULL_RECORD
+    frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
+    tenant_id: TenantId | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
+class FrameworkControl(Contract):
+    """A control and the canonical labels that lead to it."""
+
+    control_id: Identifier
+    title: ShortText
+    canonical_labels: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
+
+
+class FrameworkMapping(Contract):
+    """The controls of one framework edition."""
+
+    framework: Identifier
+    edition: Identifier
+    title: ShortText
+    controls: Annotated[tuple[FrameworkControl, ...], Field(max_length=512)] = ()
+
+
+class TokenUsage(Contract):
+    """Tokens that a model read and wrote; both 0 where no model was asked."""
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+
+
+class ResourceUtilization(Contract):
+    """What this mapping used, as the operating system counted it."""
+
+    cpu_time_ms: Milliseconds
+    """Processor time of the mapping thread."""
+    labels: Count
+    """Labels mapped."""
+
+
+class CostMetrics(Contract):
+    """What this mapping cost, measured."""
+
+    inference_cost: Annotated[float, Field(ge=0.0, le=1e9)]
+    """US dollars paid for model inference; 0 where no model was asked."""
+    compute_time_ms: Milliseconds
+    token_usage: TokenUsage
+    resource_utilization: ResourceUtilization
+
+
+class MappingResponse(Contract):
+    """Canonical labels and framework controls of one analysis response."""
+
+    request_id: Identifier
+    tenant_id: TenantId
+    output_format: OutputFormat
+    taxonomy: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
+    """Canonical labels of the upheld findings, strongest first, each once."""
+    scores: dict[CanonicalId, Score] = Field(default_factory=dict, max_length=256)
+    """Canonical label → the highest score of a finding with it."""
+    confidence: Score
+    """The least of the mapped labels' confidences; 1 where there was nothing to map, 0 where all abstained."""
+    labels: Annotated[tuple[MappedLabel, ...], Field(max_length=8192)] = ()
+    """Each distinct vendor label; empty unless the format is `full_record`."""
+    framework_mappings: dict[FrameworkRef, FrameworkMapping] = Field(default_factory=dict, max_length=32)
+    """`framework:edition` → its controls; empty where the format is `taxonomy_only`."""
+    abstentions: Count = 0
+    """Distinct labels sent to the review queue."""
+    version_info: VersionInfo
+    processing_time_ms: Milliseconds
+    cost_metrics: CostMetrics
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+
+
+class ReviewItem(Contract):
+    """A vendor label that the catalogue does not know, waiting for a person."""
+
+    id: Identifier
+    tenant_id: TenantId
+    vendor: Identifier
+    vendor_version: VersionText | None = None
+    label: Label
+    occurrences: Count
+    first_seen: datetime
+    last_seen: datetime
+    status: ReviewStatus
+
+
+class ReviewPage(Contract):
+    """Review items, most recently seen first."""
+
+    items: Annotated[tuple[ReviewItem, ...], Field(max_length=1000)]
+    next_cursor: Annotated[str, Field(max_length=256)] | None = None
+
+
+class MappingApi(Protocol):
+    """Maps vendor labels to the taxonomy and to controls.
+
+    Raises `FRAMEWORK_NOT_FOUND` and `EDITION_NOT_FOUND`. An unknown label raises nothing: it abstains and joins the
+    tenant's review queue.
+    """
+
+    async def map(self, request: MappingRequest) -> MappingResponse:
+        """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
+        ...
+
+    async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
+        """Map bare labels for `request.tenant_id` (which must be set), in the order given."""
+        ...
+
+    async def reviews(self, tenant_id: str, *, limit: int = 100, cursor: str | None = None) -> ReviewPage:
+        """A page of the tenant's review queue; `limit` is 1 to 1,000."""
+        ...

@@ -1,0 +1,311 @@
+"""The orchestration context's contract: content in, findings of every detector, coverage and a verdict out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from llama_mapper.domain.contracts.base import (
+    CONTENT_LIMIT,
+    CategoryId,
+    Contract,
+    Count,
+    Identifier,
+    Label,
+    Metadata,
+    Milliseconds,
+    ProvenanceEntry,
+    Score,
+    Severity,
+    ShortText,
+    TenantId,
+    VersionInfo,
+    VersionText,
+)
+
+
+class ProcessingMode(StrEnum):
+    """How urgent the answer is; it sets the deadline of the whole run (policy data may set others)."""
+
+    NORMAL = "normal"
+    CRITICAL = "critical"
+    LOW = "low"
+
+
+class ContentType(StrEnum):
+    """What the content is, so that a policy can choose detectors for it."""
+
+    TEXT = "text"
+    CHAT = "chat"
+    EMAIL = "email"
+    CODE = "code"
+    CLINICAL = "clinical"
+    DOCUMENT = "document"
+
+
+class DetectorStatus(StrEnum):
+    """What became of one selected detector."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+    SKIPPED = "skipped"
+
+
+class ConflictMethod(StrEnum):
+    """How detectors that judge the same risk category and disagree are reconciled."""
+
+    HIGHEST_CONFIDENCE = "highest_confidence"
+    MAJORITY_VOTE = "majority_vote"
+    WEIGHTED_AVERAGE = "weighted_average"
+    MOST_RESTRICTIVE = "most_restrictive"
+
+
+class CoverageMethod(StrEnum):
+    """How coverage is counted: by required detectors, by their weights, or by taxonomy categories judged."""
+
+    REQUIRED_SET = "required_set"
+    WEIGHTED = "weighted"
+    TAXONOMY = "taxonomy"
+
+
+class FailureMode(StrEnum):
+    """What a detector's failure means: carry on without it, or refuse to allow."""
+
+    OPEN = "fail_open"
+    CLOSED = "fail_closed"
+
+
+class VerdictAction(StrEnum):
+    """What to do with the content, mildest first."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    REDACT = "redact"
+    BLOCK = "block"
+
+
+class OrchestrationRequest(Contract):
+    """Content to run detectors over, and what the policy may take into account."""
+
+    content: Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT)]
+    """The text to judge. It is never stored, logged or returned."""
+    tenant_id: TenantId | None = None
+    """May repeat the credential's tenant; naming another is refused with `TENANT_MISMATCH`."""
+    policy_bundle: Identifier = "default"
+    processing_mode: ProcessingMode = ProcessingMode.NORMAL
+    content_type: ContentType = ContentType.TEXT
+    categories: Annotated[tuple[CategoryId, ...], Field(max_length=64)] = ()
+    """Risk categories to judge; empty means all that the policy knows for this content type."""
+    metadata: Metadata | None = None
+    """Facts for the policy to decide on; not stored."""
+
+
+class Span(Contract):
+    """Where in the content, in Unicode code points: `start` inclusive, `end` exclusive."""
+
+    start: Count
+    end: Count
+
+
+class Finding(Contract):
+    """One thing that a detector said. The matched text itself is not here, only its keyed digest."""
+
+    label: Label
+    score: Score
+    category: CategoryId | None = None
+    """Risk category of the label by the vendor's vocabulary; null if the vocabulary does not know the label."""
+    span: Span | None = None
+    digest: Annotated[str, Field(pattern=r"^hmac-sha256:[0-9a-f]{64}$")] | None = None
+    """HMAC-SHA-256 of the matched text under the tenant's key; equal text gives equal digests within a tenant."""
+
+
+class DetectorFault(Contract):
+    """Why a detector did not answer."""
+
+    code: Identifier
+    message: ShortText
+
+
+class DetectorResult(Contract):
+    """What one selected detector did, whatever became of it."""
+
+    detector: Identifier
+    vendor: Identifier
+    vendor_version: VersionText
+    status: DetectorStatus
+    output: Label
+    """The label with the highest score, `clean` if it answered and found nothing, otherwise the status."""
+    confidence: Score
+    """Of `output`; for `clean` the confidence that the policy gives this detector's silence; 0 if it did not answer."""
+    categories: Annotated[tuple[CategoryId, ...], Field(max_length=64)] = ()
+    """Risk categories that it was asked to judge."""
+    findings: Annotated[tuple[Finding, ...], Field(max_length=1000)] = ()
+    findings_dropped: Count = 0
+    """Findings beyond the limit of 1,000, weakest first; they count for nothing else."""
+    language_supported: bool | None = None
+    """Whether the detector is made for the content's language; null if the language is not known."""
+    fault: DetectorFault | None = None
+    processing_time_ms: Milliseconds
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class CategoryOutcome(Contract):
+    """What the detectors of one risk category amount to together."""
+
+    category: CategoryId
+    flagged: bool
+    score: Score
+    """Of the resolved outcome; 0 where nothing was found."""
+    severity: Severity
+    method: ConflictMethod
+    conflict: bool
+    """Whether detectors that judged this category disagreed."""
+    flagged_by: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    cleared_by: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+
+
+class AggregationSummary(Contract):
+    """All detectors' results, resolved within each risk category and counted."""
+
+    categories: Annotated[tuple[CategoryOutcome, ...], Field(max_length=128)] = ()
+    detectors_selected: Count = 0
+    detectors_succeeded: Count = 0
+    findings: Count = 0
+    conflicts: Count = 0
+
+
+class CoverageGap(Contract):
+    """Something that the policy required and that was not judged."""
+
+    subject: Identifier
+    """A detector, or a risk category."""
+    reason: ShortText
+
+
+class CoverageReport(Contract):
+    """What part of what the policy required was really judged."""
+
+    method: CoverageMethod
+    achieved: Score
+    threshold: Score
+    sufficient: bool
+    gaps: Annotated[tuple[CoverageGap, ...], Field(max_length=256)] = ()
+
+
+class RoutingPlan(Contract):
+    """Which detectors the policy chose and how long they may take."""
+
+    primary_detectors: Annotated[tuple[Identifier, ...], Field(max_length=64)]
+    """Required: each one that does not answer lowers the coverage."""
+    secondary_detectors: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    """Run and reported, not required."""
+    coverage_requirements: dict[Identifier, Annotated[float, Field(ge=0, le=1000)]] = Field(
+        default_factory=dict, max_length=128
+    )
+    """Weight of each required detector or category."""
+    timeout_ms: Annotated[int, Field(ge=1, le=600_000)]
+
+
+class PolicyDecision(Contract):
+    """Which policy decided, what it chose, and why."""
+
+    selected_detectors: Annotated[tuple[Identifier, ...], Field(max_length=64)]
+    policy_applied: Identifier
+    """`bundle@version`."""
+    policy_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    routing_reason: ShortText
+    coverage_method: CoverageMethod
+    plan: RoutingPlan
+
+
+class VerdictReason(Contract):
+    """One rule that contributed to the verdict."""
+
+    action: VerdictAction
+    code: Identifier
+    """`category_flagged`, `detector_failed_closed` or `coverage_insufficient`."""
+    subject: Identifier
+    """The risk category or the detector."""
+    score: Score | None = None
+    threshold: Score | None = None
+    message: ShortText
+
+
+class Verdict(Contract):
+    """What the policy says to do, with every reason, strongest first."""
+
+    action: VerdictAction
+    reasons: Annotated[tuple[VerdictReason, ...], Field(max_length=256)] = ()
+    policy_applied: Identifier
+
+
+class OrchestrationResponse(Contract):
+    """Every selected detector's result, resolved, covered and judged."""
+
+    request_id: Identifier
+    tenant_id: TenantId
+    content_type: ContentType
+    content_length: Count
+    """Length of the content in code points."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    """ISO 639 code of the content's language, where a detector told it."""
+    detector_results: Annotated[tuple[DetectorResult, ...], Field(max_length=64)]
+    aggregation_summary: AggregationSummary
+    coverage_achieved: Score
+    coverage: CoverageReport
+    policy: PolicyDecision
+    verdict: Verdict
+    processing_time_ms: Milliseconds
+    version_info: VersionInfo
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+
+
+class DetectorInfo(Contract):
+    """What a detector declares about itself, and whether it can be asked now."""
+
+    name: Identifier
+    vendor: Identifier
+    vendor_version: VersionText
+    categories: Annotated[tuple[CategoryId, ...], Field(max_length=64)]
+    labels: Annotated[tuple[Label, ...], Field(max_length=1024)]
+    """Its closed vocabulary; empty if the vocabulary lives in the catalogue under its vendor."""
+    languages: Annotated[tuple[str, ...], Field(max_length=64)]
+    """ISO 639 codes; empty means that language does not matter."""
+    cost_ms_per_kchar: Annotated[float, Field(ge=0.0, le=1e6)]
+    """Processor milliseconds for 1,000 characters, as measured."""
+    ready: bool
+    reason: ShortText = ""
+    """Why it is not ready."""
+
+
+class PolicyInfo(Contract):
+    """A policy bundle that requests may name."""
+
+    bundle: Identifier
+    version: VersionText
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    description: ShortText
+
+
+class OrchestrationApi(Protocol):
+    """Runs the detectors that a policy asks for.
+
+    Raises `POLICY_NOT_FOUND`, `CATEGORY_NOT_FOUND`, `CONTENT_TOO_LARGE`, and `ALL_DETECTORS_UNAVAILABLE` where not
+    one selected detector answered. A single failing detector raises nothing: its status says so.
+    """
+
+    async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
+        """Judge `request.content` for `request.tenant_id` (which must be set) within the policy's deadline."""
+        ...
+
+    async def detectors(self) -> tuple[DetectorInfo, ...]:
+        """Every detector that policies may choose, by name."""
+        ...
+
+    async def policies(self, tenant_id: str) -> tuple[PolicyInfo, ...]:
+        """The policy bundles that `tenant_id` may name."""
+        ...

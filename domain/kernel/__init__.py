@@ -1,0 +1,1 @@
+"""What belongs to no context: the error root, ids, the clock, tenancy."""

@@ -1,0 +1,52 @@
+"""Who owns data. A tenant comes from a credential, never from a request body alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode
+
+TENANT_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+LOCAL_TENANT = "local"
+_TENANT = re.compile(TENANT_PATTERN)
+
+
+class Scope(StrEnum):
+    """What a credential permits."""
+
+    ASSESS = "assess"
+    READ = "read"
+    ADMIN = "admin"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling: a credential's name, its tenant and its scopes.
+
+    A principal with scope `internal` is another context of this product and acts for the tenant its request names.
+    """
+
+    name: str
+    tenant_id: str
+    scopes: frozenset[Scope]
+
+    def __post_init__(self) -> None:
+        if not _TENANT.fullmatch(self.tenant_id):
+            raise ValueError("a tenant id is 1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit")
+
+    def require(self, scope: Scope) -> None:
+        """Raise `INSUFFICIENT_RBAC` unless the principal holds `scope`; `internal` holds assess and read."""
+        if scope in self.scopes or (Scope.INTERNAL in self.scopes and scope is not Scope.ADMIN):
+            return
+        raise AuthorizationError(f"this credential lacks the scope '{scope}'")
+
+    def tenant_for(self, named: str | None) -> str:
+        """The tenant to act for, given the one a body names; raise `TENANT_MISMATCH` if the body names another."""
+        if named is None or named == self.tenant_id:
+            return self.tenant_id
+        if Scope.INTERNAL in self.scopes:
+            return named
+        raise AuthorizationError("the request names another tenant than the credential's", ErrorCode.TENANT_MISMATCH)

@@ -1,0 +1,1 @@
+"""Doors: HTTP, command line, embedded; and the containers that wire adapters to ports."""

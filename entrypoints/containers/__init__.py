@@ -1,0 +1,1 @@
+"""Wiring: the only code that names concrete adapters."""

@@ -1,0 +1,1 @@
+"""Starlette applications: one a context, and the monolith."""

@@ -1,0 +1,1 @@
+"""Tests: promises that the product keeps."""

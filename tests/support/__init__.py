@@ -1,0 +1,1 @@
+"""Shared by the tests: real servers to start, records to build."""

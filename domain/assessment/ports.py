@@ -24,7 +24,7 @@ class AssessmentStore(Protocol):
     """Assessment records, by tenant. Metadata only: no content reaches this port."""
 
     async def save(self, row: AssessmentRow) -> None:
-        """Keep the record durably before returning; raise `CONFLICT` if the id is taken, `STORE_UNAVAILABLE` on failure."""
+        """Keep the record durably before returning; raise `CONFLICT` if the id is taken."""
         ...
 
     async def get(self, tenant_id: str, assessment_id: str) -> bytes | None:

@@ -331,5 +331,5 @@ class AnalysisApi(Protocol):
     """Analyses findings. Raises `FRAMEWORK_NOT_FOUND` and `EDITION_NOT_FOUND`; too little history raises nothing."""
 
     async def analyze(self, request: AnalysisRequest) -> AnalysisResponse:
-        """Analyse the findings for `request.tenant_id` (which must be set) and remember their labels, not their text."""
+        """Analyse the findings for `request.tenant_id` (which must be set); remember their labels, never text."""
         ...

@@ -22,7 +22,8 @@ class Authenticator:
 
     Where `allow_local` holds (the server listens on loopback only) and the installation has no API key, every caller
     is tenant `local`; a request whose Host is not a loopback name is refused even then, so that no web page can reach
-    the server by DNS rebinding. Records are remembered for `memory_s` seconds: a new or revoked key takes effect within that time.
+    the server by DNS rebinding. Records are remembered for `memory_s` seconds: within that time a new or revoked key
+    takes effect.
     """
 
     def __init__(

@@ -48,7 +48,10 @@ async def read_owned(request: Request, principal: Principal, model: type[Owned],
 def for_tenant(asked: Owned, principal: Principal) -> Owned:
     """The request with the tenant that the credential gives it."""
     tenant_id = principal.tenant_for(asked.tenant_id)
-    return asked if asked.tenant_id == tenant_id else asked.model_copy(update={"tenant_id": tenant_id})
+    if asked.tenant_id == tenant_id:
+        return asked
+    owned: Owned = asked.model_copy(update={"tenant_id": tenant_id})
+    return owned
 
 
 def _too_large(limit: int) -> ValidationError:

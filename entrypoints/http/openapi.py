@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -16,7 +16,7 @@ _REF = "#/components/schemas/{model}"
 
 def openapi_document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """The document of these operations; the same operations give the same document."""
-    models = {
+    models: set[tuple[type[BaseModel], Literal["validation", "serialization"]]] = {
         *((model, "validation") for operation in operations for model in operation.requests),
         *(
             (model, "serialization")
@@ -27,7 +27,7 @@ def openapi_document(operations: Sequence[Operation], version: str) -> dict[str,
         (Problem, "serialization"),
     }
     ordered = sorted(models, key=lambda pair: (pair[0].__name__, pair[1]))
-    names, schemas = models_json_schema(ordered, ref_template=_REF)  # type: ignore[arg-type]  # the mode is a Literal
+    names, schemas = models_json_schema(ordered, ref_template=_REF)
     paths: dict[str, Any] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, names)

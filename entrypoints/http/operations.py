@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from pydantic import ValidationError as PydanticError
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llama_mapper.domain.kernel.errors import ErrorCode
+from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.problems import error_from_validation, failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -70,12 +72,21 @@ class Operation:
 
 
 def route_of(operation: Operation, authenticator: Authenticator) -> Route:
-    """The operation as a route: authenticated, permitted, then handled."""
+    """The operation as a route: authenticated, permitted, handled, and every error answered as a problem."""
     handler, scope = operation.handler, operation.scope
 
     async def endpoint(request: Request) -> Response:
-        principal = await authenticator.authenticate(request)
-        principal.require(scope)
-        return await handler(request, principal)
+        try:
+            principal = await authenticator.authenticate(request)
+            principal.require(scope)
+            return await handler(request, principal)
+        except ServiceError as error:
+            return refusal(error)
+        except PydanticError as error:
+            return problem_response(*error_from_validation(error))
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            return failure(error)
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)

@@ -132,21 +132,18 @@ def error_from_validation(error: PydanticError) -> tuple[ServiceError, tuple[Fie
     return ValidationError("the body does not match the schema"), faults
 
 
-async def on_service_error(_: Request, error: Exception) -> Response:
-    """Answer for errors raised on purpose."""
-    if not isinstance(error, ServiceError):
-        raise error
+def refusal(error: ServiceError) -> Response:
+    """Answer for an error raised on purpose; faults on our side are logged with the class of their cause."""
     if STATUS[error.error_code] >= 500:
         cause = type(error.__cause__).__name__ if error.__cause__ else None
         structlog.get_logger("llama_mapper.http").warning("request_failed", code=error.error_code.value, cause=cause)
     return problem_response(error)
 
 
-async def on_validation_error(_: Request, error: Exception) -> Response:
-    """Answer for bodies that break the contract."""
-    if not isinstance(error, PydanticError):
-        raise error
-    return problem_response(*error_from_validation(error))
+def failure(error: Exception) -> Response:
+    """Answer for an error nobody foresaw. Only its class is logged: its message could quote content."""
+    structlog.get_logger("llama_mapper.http").error("unexpected_error", error=type(error).__name__, at=_place(error))
+    return problem_response(ServiceError("an unexpected error; the trace id finds it in the logs"))
 
 
 async def on_http_exception(_: Request, error: Exception) -> Response:
@@ -163,12 +160,6 @@ async def on_http_exception(_: Request, error: Exception) -> Response:
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
-
-
-async def on_unexpected_error(_: Request, error: Exception) -> Response:
-    """Answer for errors nobody foresaw. Only the class name is logged: a message could quote content."""
-    structlog.get_logger("llama_mapper.http").error("unexpected_error", error=type(error).__name__, at=_place(error))
-    return problem_response(ServiceError("an unexpected error; the trace id finds it in the logs"))
 
 
 def _place(error: BaseException) -> str:

@@ -8,13 +8,16 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest
+from llama_mapper.domain.contracts.assessment import AssessmentRequest
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, MappingRequest
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
-Owned = TypeVar("Owned", bound=OrchestrationRequest | AnalysisRequest | MappingRequest | LabelMappingRequest)
+Owned = TypeVar(
+    "Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest
+)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -50,8 +53,7 @@ def for_tenant(asked: Owned, principal: Principal) -> Owned:
     tenant_id = principal.tenant_for(asked.tenant_id)
     if asked.tenant_id == tenant_id:
         return asked
-    owned: Owned = asked.model_copy(update={"tenant_id": tenant_id})
-    return owned
+    return asked.model_copy(update={"tenant_id": tenant_id})
 
 
 def _too_large(limit: int) -> ValidationError:

@@ -11,10 +11,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
-from llama_mapper.entrypoints.http.problems import error_from_validation, failure, problem_response, refusal
+from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -83,7 +84,7 @@ def route_of(operation: Operation, authenticator: Authenticator) -> Route:
         except ServiceError as error:
             return refusal(error)
         except PydanticError as error:
-            return problem_response(*error_from_validation(error))
+            return problem_response(*refusal_of(error))
         except ClientDisconnect:
             raise
         except Exception as error:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as PydanticError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, ValidationError
+from llama_mapper.domain.contracts.refusals import FieldFault
+from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 
 PROBLEM_TYPE = "application/problem+json"
@@ -66,7 +66,7 @@ _TITLES: dict[int, str] = {
 }
 
 
-class FieldFault(BaseModel):
+class ProblemDetail(BaseModel):
     """One thing that is wrong with a request body."""
 
     model_config = ConfigDict(frozen=True)
@@ -90,7 +90,7 @@ class Problem(BaseModel):
     retryable: bool
     trace_id: str | None = None
     """The W3C trace id under which the logs name this request."""
-    errors: tuple[FieldFault, ...] = ()
+    errors: tuple[ProblemDetail, ...] = ()
 
 
 def problem_response(error: ServiceError, faults: tuple[FieldFault, ...] = ()) -> Response:
@@ -105,7 +105,7 @@ def problem_response(error: ServiceError, faults: tuple[FieldFault, ...] = ()) -
         "code": error.error_code.value,
         "retryable": error.retryable,
         "trace_id": trace.trace_id if trace else None,
-        "errors": [fault.model_dump() for fault in faults],
+        "errors": [{"field": fault.field, "message": fault.message} for fault in faults],
     }
     headers = {}
     if status == 401:
@@ -113,23 +113,6 @@ def problem_response(error: ServiceError, faults: tuple[FieldFault, ...] = ()) -
     if error.retry_after_s is not None or status in (429, 503):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s or 1.0)))
     return Response(orjson.dumps(body), status, headers, PROBLEM_TYPE)
-
-
-def error_from_validation(error: PydanticError) -> tuple[ServiceError, tuple[FieldFault, ...]]:
-    """What a failed contract validation means; no part of the input is in the answer but field names."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    faults = tuple(
-        FieldFault(field=".".join(str(part) for part in detail["loc"])[:512], message=detail["msg"][:512])
-        for detail in details[:20]
-    )
-    for detail in details:
-        if detail["loc"] == ("content",):
-            if detail["type"] == "string_too_long":
-                return ValidationError("the content is too long", ErrorCode.CONTENT_TOO_LARGE), faults
-            if detail["type"] == "string_pattern_mismatch":
-                message = "the content has NUL or other control characters that are not white space"
-                return ValidationError(message, ErrorCode.UNPROCESSABLE_CONTENT), ()
-    return ValidationError("the body does not match the schema"), faults
 
 
 def refusal(error: ServiceError) -> Response:

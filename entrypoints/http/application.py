@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 
 import orjson
 from starlette.applications import Starlette
@@ -20,15 +19,12 @@ from llama_mapper.entrypoints.http.operations import Operation, route_of
 from llama_mapper.entrypoints.http.problems import on_http_exception
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
 
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
-
 
 def create_application(
     operations: Sequence[Operation],
     health: Sequence[Route],
     authenticator: Authenticator,
     on_request: OnRequest,
-    lifespan: Lifespan,
     *,
     version: str,
     docs: bool,
@@ -41,7 +37,6 @@ def create_application(
         routes=[*routes, *health],
         middleware=[Middleware(TelemetryMiddleware, on_request=on_request)],
         exception_handlers={HTTPException: on_http_exception},
-        lifespan=lifespan,
     )
 
 

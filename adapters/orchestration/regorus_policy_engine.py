@@ -6,15 +6,21 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError
 from llama_mapper.domain.orchestration.ports import PolicyBundle
 
-if TYPE_CHECKING:
-    import regorus
-
 _RULE = "data.llama_mapper.policy.plan"
+
+
+class _Engine(Protocol):
+    """What is used of `regorus.Engine`, which comes without types."""
+
+    def add_policy(self, path: str, rego: str) -> object: ...
+    def add_data_json(self, data: str) -> None: ...
+    def set_input_json(self, input: str) -> None: ...
+    def eval_rule_as_json(self, rule: str) -> str: ...
 
 
 class RegorusPolicyEngine:
@@ -44,8 +50,8 @@ class RegorusPolicyEngine:
             raise PolicyEnforcementError(f"{_RULE} is undefined or not an object")
         return plan
 
-    def _compiled(self, bundle: PolicyBundle) -> regorus.Engine:
-        engines: OrderedDict[str, regorus.Engine] | None = getattr(self._here, "engines", None)
+    def _compiled(self, bundle: PolicyBundle) -> _Engine:
+        engines: OrderedDict[str, _Engine] | None = getattr(self._here, "engines", None)
         if engines is None:
             engines = self._here.engines = OrderedDict()
         engine = engines.get(bundle.digest)
@@ -58,10 +64,10 @@ class RegorusPolicyEngine:
         return engine
 
 
-def _compile(bundle: PolicyBundle) -> regorus.Engine:
-    import regorus
+def _compile(bundle: PolicyBundle) -> _Engine:
+    import regorus  # type: ignore[import-untyped]  # the wheel carries no types
 
-    engine = regorus.Engine()
+    engine: _Engine = regorus.Engine()
     try:
         for path in sorted(bundle.modules):
             engine.add_policy(path, bundle.modules[path])

@@ -59,7 +59,8 @@ class Resolution:
 
 def resolve(method: ConflictMethod, votes: Iterable[Vote], threshold: float) -> Resolution:
     """Resolve the votes of one category; a vote flags from `threshold` upwards."""
-    flags, clears = [], []
+    flags: list[Vote] = []
+    clears: list[Vote] = []
     for vote in votes:
         (flags if vote.score is not None and vote.score >= threshold else clears).append(vote)
     high = max((vote.score or 0.0 for vote in flags), default=0.0)

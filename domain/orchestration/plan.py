@@ -122,9 +122,10 @@ def _text(value: object, path: str) -> str:
 
 
 def _choice(value: object, path: str, kind: type[E]) -> E:
-    if isinstance(value, str) and value in kind:
-        return kind(value)
-    _wrong(path, f"must be one of {', '.join(kind)}")
+    for member in kind:
+        if value == member.value:
+            return member
+    _wrong(path, f"must be one of {', '.join(member.value for member in kind)}")
 
 
 def _score(value: object, path: str) -> float:

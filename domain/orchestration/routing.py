@@ -77,8 +77,8 @@ class Router:
 
     A policy is a pure function of its bundle and the facts. One evaluation costs more than running three fast
     detectors, so decisions are remembered by bundle, facts and which detectors are ready. At most 1,024 are kept,
-    the least recently used go first. Metadata differ between requests: a bundle whose data list `metadata_facts` is given
-    these keys only, and is then not asked again for the others.
+    the least recently used go first. Metadata differ between requests: a bundle whose data list `metadata_facts` is
+    given these keys only, and is then not asked again for the others.
     """
 
     def __init__(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 
-
 from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import (

@@ -46,19 +46,17 @@ def decide(
                     message=f"{outcome.category} at {outcome.score:.2f} reaches {rule.threshold:.2f}",
                 )
             )
-    for result in results:
-        if (
-            result.status is not DetectorStatus.SUCCESS
-            and plan.terms[result.detector].failure_mode is FailureMode.CLOSED
-        ):
-            reasons.append(
-                VerdictReason(
-                    action=VerdictAction.BLOCK,
-                    code="detector_failed_closed",
-                    subject=result.detector,
-                    message=f"the policy requires an answer and the status is {result.status}",
-                )
-            )
+    reasons.extend(
+        VerdictReason(
+            action=VerdictAction.BLOCK,
+            code="detector_failed_closed",
+            subject=result.detector,
+            message=f"the policy requires an answer and the status is {result.status}",
+        )
+        for result in results
+        if result.status is not DetectorStatus.SUCCESS
+        and plan.terms[result.detector].failure_mode is FailureMode.CLOSED
+    )
     if not coverage.sufficient:
         reasons.append(
             VerdictReason(

@@ -189,7 +189,8 @@ class WorkerPool:
         return PoolStatus(
             workers=tuple(self._worker_status(slot) for slot in self._slots),
             waiting=self._waiting,
-            queued=sum(len(batch.jobs) for batch in self._queue) + sum(len(batch.jobs) for batch in self._open.values()),
+            queued=sum(len(batch.jobs) for batch in self._queue)
+            + sum(len(batch.jobs) for batch in self._open.values()),
             readiness={name: self._reasons[index] for index, name in enumerate(self._names)},
         )
 

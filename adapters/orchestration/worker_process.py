@@ -114,9 +114,7 @@ class _Worker:
             return
         signal.setitimer(signal.ITIMER_REAL, self._alarm_s)
         try:
-            reply = encode(
-                Kind.RESULT, frame_id, index, encode_inspection(self._scanners[index].scan(text), len(text))
-            )
+            reply = encode(Kind.RESULT, frame_id, index, encode_inspection(self._scanners[index].scan(text), len(text)))
         except BaseException as error:  # SystemExit too: one library's exit is not the end of the others
             reply = encode(Kind.FAILED, frame_id, index, _class_name(error))
         self._send(reply)

@@ -15,11 +15,11 @@ def _group() -> None:
 @app.command()
 def validate() -> None:
     """Check that the catalogue does not contradict itself; exit status 1 if it does."""
-    from llama_mapper.adapters.platform.catalogue_files import catalogue_problems
+    from llama_mapper.entrypoints.containers.commands import catalogue_findings
 
-    problems, counts = catalogue_problems()
+    problems, counts = catalogue_findings()
     for problem in problems:
-        typer.echo(f"{problem}", err=True)
+        typer.echo(problem, err=True)
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
     typer.echo("the catalogue is consistent" if not problems else f"{len(problems)} problems")
     raise typer.Exit(1 if problems else 0)

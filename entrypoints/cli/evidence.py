@@ -26,18 +26,12 @@ def verify(
     data_dir: DataDir = None,
 ) -> None:
     """Check that FILE is unchanged and signed by the key; exit status 1 if it is not."""
-    from llama_mapper.adapters.assessment.ed25519_signer import PUBLIC_KEY_FILE, load_public_keys
-    from llama_mapper.domain.assessment.envelope import verify_envelope
-    from llama_mapper.domain.kernel.errors import ConfigurationError, EvidenceError
+    from llama_mapper.domain.kernel.errors import EvidenceError
+    from llama_mapper.entrypoints.containers.commands import verify_evidence
     from llama_mapper.entrypoints.settings import Settings
 
-    key_path = public_key or Settings.load(data_dir=data_dir).data_dir / "keys" / PUBLIC_KEY_FILE
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
-    try:
-        document = verify_envelope(raw, load_public_keys(key_path))
+        document = verify_evidence(file, public_key, Settings.load(data_dir=data_dir))
     except EvidenceError as error:
         typer.echo(f"NOT VALID: {error.message}", err=True)
         raise typer.Exit(1) from None

@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.entrypoints.containers.analysis import running_analysis
 from llama_mapper.entrypoints.containers.assessment import running_assessment
+from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.running import Running, database_check, detector_notes, pool_gauges
-from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.settings import Settings
 
 

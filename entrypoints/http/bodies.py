@@ -15,9 +15,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
-Owned = TypeVar(
-    "Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest
-)
+Owned = TypeVar("Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

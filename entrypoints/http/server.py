@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.entrypoints.containers.commands import start_logging
 from llama_mapper.entrypoints.http.services import application_of, is_loopback
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
@@ -32,9 +33,7 @@ def serve_context(context: str, settings: Settings) -> None:
 
     Raises `CONFIGURATION_INVALID` if the address is open to others and no credential protects it, or is taken.
     """
-    from llama_mapper.adapters.platform.structlog_logging import configure_logging
-
-    configure_logging(settings.log_level, settings.log_format)
+    start_logging(settings)
     try:
         import uvloop
     except ImportError:

@@ -164,9 +164,7 @@ def test_what_detectors_say_about_one_category_never_changes_another(
     method: ConflictMethod, toxic: float, others: list[float | None]
 ) -> None:
     alone = result("tox", (TOXIC, toxic), categories=(TOXIC,))
-    company = [
-        result(f"pii{at}", *([] if score is None else [(EMAIL, score)])) for at, score in enumerate(others)
-    ]
+    company = [result(f"pii{at}", *([] if score is None else [(EMAIL, score)])) for at, score in enumerate(others)]
     conflicts = {"default": method.value, "categories": {}}
     before = summed(alone, conflicts=conflicts).categories
     after = summed(alone, *company, conflicts=conflicts).categories

@@ -87,9 +87,7 @@ def test_a_language_gap_is_reported_and_lowers_coverage_only_where_the_policy_sa
 
 def test_a_judge_at_home_in_the_language_closes_the_categorys_gap() -> None:
     coverage = {"method": "taxonomy", "requirements": {EMAIL: 1}, "language_gaps": "lower_coverage"}
-    report = covered(
-        result("a", language_supported=False), result("b", language_supported=True), coverage=coverage
-    )
+    report = covered(result("a", language_supported=False), result("b", language_supported=True), coverage=coverage)
     assert (report.achieved, report.gaps) == (1.0, ())
 
 

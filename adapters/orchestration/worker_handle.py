@@ -1,4 +1,4 @@
-"""The owner's end of one worker process: starts it, sends it one frame of jobs at a time, hears its answers, ends it."""
+"""The owner's end of one worker process: starts it, sends it jobs, hears its answers, ends it."""
 
 from __future__ import annotations
 
@@ -250,5 +250,6 @@ def _spawn(fd: int, factories: Sequence[str], skip: Sequence[int], hard_limit_s:
 async def _gone(process: subprocess.Popen[bytes], within_s: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
-    while process.poll() is None and loop.time() < until:
+    # Polling needs no SIGCHLD handler, no watcher thread and no particular loop; it takes one or two rounds.
+    while process.poll() is None and loop.time() < until:  # noqa: ASYNC110
         await asyncio.sleep(_REAP_EVERY_S)

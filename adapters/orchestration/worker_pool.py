@@ -165,7 +165,7 @@ class WorkerPool:
         self._refresh()
 
     async def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until every worker has loaded every scanner or knows why it cannot; False if `timeout_s` passes first."""
+        """Wait until every worker has loaded every scanner or knows why not; False if `timeout_s` passes first."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
@@ -189,7 +189,8 @@ class WorkerPool:
         return PoolStatus(
             workers=tuple(self._worker_status(slot) for slot in self._slots),
             waiting=self._waiting,
-            queued=sum(len(batch.jobs) for batch in self._queue) + sum(len(batch.jobs) for batch in self._open.values()),
+            queued=sum(len(batch.jobs) for batch in self._queue)
+            + sum(len(batch.jobs) for batch in self._open.values()),
             readiness={name: self._reasons[index] for index, name in enumerate(self._names)},
         )
 

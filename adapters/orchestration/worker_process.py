@@ -1,9 +1,9 @@
 """What runs inside a worker process: loads scanners one after the other, and answers jobs meanwhile.
 
-It is started by `worker_handle.py` with its standard input as a lifeline (it ends when that closes, even in the middle of
-a scan), its standard output and error on the null device (a library may print content), and one socket for frames.
+It is started by `worker_handle.py` with its standard input as a lifeline (it ends when that closes, even in the middle
+of a scan), its standard output and error on the null device (a library may print content), and one socket for frames.
 
-The main thread scans; a second one loads. A scanner is never used while it loads.
+The main thread scans; a second one loads. No scanner is used while it loads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from llama_mapper.adapters.orchestration.worker_frames import (
 )
 
 _RECEIVE_BYTES = 1 << 18
-_ALARM_GRACE_S = 5.0
+_ALARM_GRACE_S = 1.0
 _ORPHAN_CHECK_S = 1.0
 _QUICK_SWITCH_S = 0.0005
 
@@ -114,9 +114,7 @@ class _Worker:
             return
         signal.setitimer(signal.ITIMER_REAL, self._alarm_s)
         try:
-            reply = encode(
-                Kind.RESULT, frame_id, index, encode_inspection(self._scanners[index].scan(text), len(text))
-            )
+            reply = encode(Kind.RESULT, frame_id, index, encode_inspection(self._scanners[index].scan(text), len(text)))
         except BaseException as error:  # SystemExit too: one library's exit is not the end of the others
             reply = encode(Kind.FAILED, frame_id, index, _class_name(error))
         self._send(reply)

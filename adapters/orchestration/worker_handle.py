@@ -237,7 +237,7 @@ def _spawn(fd: int, factories: Sequence[str], skip: Sequence[int], hard_limit_s:
     # The libraries in there need none of our secrets, and a worker is meant to be one core's worth of load.
     environment = _ONE_CORE | {name: text for name, text in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
     return subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", _BOOTSTRAP, json.dumps(start)],
+        [sys.executable or "python3", "-P", "-c", _BOOTSTRAP, json.dumps(start)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The owner's end of one worker process: starts it, sends it one frame of jobs at a time, hears its answers, ends it."""
+"""The owner's end of one worker process: starts it, sends it jobs, hears its answers, ends it."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def _spawn(fd: int, factories: Sequence[str], skip: Sequence[int], hard_limit_s:
     # The libraries in there need none of our secrets, and a worker is meant to be one core's worth of load.
     environment = _ONE_CORE | {name: text for name, text in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
     return subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", _BOOTSTRAP, json.dumps(start)],
+        [sys.executable or "python3", "-P", "-c", _BOOTSTRAP, json.dumps(start)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -250,5 +250,6 @@ def _spawn(fd: int, factories: Sequence[str], skip: Sequence[int], hard_limit_s:
 async def _gone(process: subprocess.Popen[bytes], within_s: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
-    while process.poll() is None and loop.time() < until:
+    # Polling needs no SIGCHLD handler, no watcher thread and no particular loop; it takes one or two rounds.
+    while process.poll() is None and loop.time() < until:  # noqa: ASYNC110
         await asyncio.sleep(_REAP_EVERY_S)

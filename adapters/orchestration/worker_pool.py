@@ -165,7 +165,7 @@ class WorkerPool:
         self._refresh()
 
     async def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until every worker has loaded every scanner or knows why it cannot; False if `timeout_s` passes first."""
+        """Wait until every worker has loaded every scanner or knows why not; False if `timeout_s` passes first."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()

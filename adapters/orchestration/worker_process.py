@@ -1,9 +1,9 @@
 """What runs inside a worker process: loads scanners one after the other, and answers jobs meanwhile.
 
-It is started by `worker_handle.py` with its standard input as a lifeline (it ends when that closes, even in the middle of
-a scan), its standard output and error on the null device (a library may print content), and one socket for frames.
+It is started by `worker_handle.py` with its standard input as a lifeline (it ends when that closes, even in the middle
+of a scan), its standard output and error on the null device (a library may print content), and one socket for frames.
 
-The main thread scans; a second one loads. A scanner is never used while it loads.
+The main thread scans; a second one loads. No scanner is used while it loads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from llama_mapper.adapters.orchestration.worker_frames import (
 )
 
 _RECEIVE_BYTES = 1 << 18
-_ALARM_GRACE_S = 5.0
+_ALARM_GRACE_S = 1.0
 _ORPHAN_CHECK_S = 1.0
 _QUICK_SWITCH_S = 0.0005
 

@@ -27,7 +27,7 @@ def spread(costs: Sequence[float], workers: int) -> list[list[int]]:
             lightest = len(bins) - 1
         bins[lightest].append(position)
         loads[lightest] += costs[position]
-    return [found[::-1] for found in bins]
+    return [sorted(share, key=lambda position: (costs[position], position)) for share in bins]
 
 
 def restart_wait_s(failures: int) -> float:

@@ -24,7 +24,8 @@ _MONTH = (
 )
 _DATE = (
     r"(?:\d{1,2}[./-] ?\d{1,2}[./-] ?(?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}"
-    rf"|\d{{1,2}}(?:\.|st|nd|rd|th|er)? ?(?:of |de )?{_MONTH},? ?(?:de(?:l)? )?\d{{4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})"
+    rf"|\d{{1,2}}(?:\.|st|nd|rd|th|er)? ?(?:of |de )?{_MONTH},? ?(?:de(?:l)? )?\d{{4}}"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})"
 )
 _BIRTH = words(
     r"d\.?o\.?b\.?",
@@ -40,8 +41,8 @@ _BIRTH = words(
 )
 _PASSPORT = words("passport", "reisepass", "pass-?n(?:ummer|r)", "pasaporte", "passeport")
 _LICENSE = words(
-    r"driv(?:er|ing)['’]?s?[ -]?licen[cs]e",  # noqa: RUF001
-    r"drivers['’] licen[cs]e",  # noqa: RUF001
+    r"driv(?:er|ing)['\u2019]?s?[ -]?licen[cs]e",
+    r"drivers['\u2019] licen[cs]e",
     r"D\.?L\.? ?(?:number|no\.?|#)",
     r"führerschein(?:-?(?:nummer|nr))?",
     r"(?:carn[eé]|carnet|permiso|licencia) de conducir",
@@ -59,12 +60,33 @@ RULES: tuple[Rule, ...] = (
         cued(_PASSPORT, r"(?=[A-Z0-9]{0,3}\d{4})[A-Z0-9]{1,3}\d[A-Z0-9]{4,7}"),
         0.85,
     ),
-    Rule(DRIVER_LICENSE, cued(_LICENSE, r"(?=[A-Za-z0-9\-]{0,6}\d{2})[A-Za-z0-9]{1,9}(?:[ \-]?\d[A-Za-z0-9]{1,8}){0,3}"), 0.85, lambda v: 6 <= len(v) <= 20),
-    Rule(DE_TAX_ID, re.compile(r"(?<![\w.-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\w-])"), 0.97, de_tax_id, near=_TAX_CUE, otherwise=0.35),
-    Rule(ES_NIF, re.compile(r"(?<![\w-])[0-9XYZxyz]\d{7}[ -]?[A-Za-z](?![\w-])"), 0.97, es_nif, near=_NIF_CUE, otherwise=0.45),
+    Rule(
+        DRIVER_LICENSE,
+        cued(_LICENSE, r"(?=[A-Za-z0-9\-]{0,6}\d{2})[A-Za-z0-9]{1,9}(?:[ \-]?\d[A-Za-z0-9]{1,8}){0,3}"),
+        0.85,
+        lambda v: 6 <= len(v) <= 20,
+    ),
+    Rule(
+        DE_TAX_ID,
+        re.compile(r"(?<![\w.-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\w-])"),
+        0.97,
+        de_tax_id,
+        near=_TAX_CUE,
+        otherwise=0.35,
+    ),
+    Rule(
+        ES_NIF,
+        re.compile(r"(?<![\w-])[0-9XYZxyz]\d{7}[ -]?[A-Za-z](?![\w-])"),
+        0.97,
+        es_nif,
+        near=_NIF_CUE,
+        otherwise=0.45,
+    ),
     Rule(
         FR_NIR,
-        re.compile(r"(?<![\w-])[1-478] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}(?![\w-])"),
+        re.compile(
+            r"(?<![\w-])[1-478] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}(?![\w-])"
+        ),
         0.97,
         fr_nir,
         near=_NIR_CUE,

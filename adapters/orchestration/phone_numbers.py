@@ -17,27 +17,77 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IN", "CA")
 """Numbering plans that a number without a country code is tried in."""
 
 _CANDIDATE = re.compile(
-    r"(?<![\w@#$€£/%+-])(?<!\d[.,])(?:\+ ?|00)?\(?\d(?:[ .\-/()\u2010-\u2013\u00a0]{0,3}\d){5,16}(?: ?(?:x|ext\.? ?)\d{1,6})?(?![\w%@]|[.,]\d|-\d)"
+    r"(?<![\w@#$€£/%+-])(?<!\d[.,])(?:\+ ?|00)?\(?\d(?:[ .\-/()\u2010-\u2013\u00a0]{0,3}\d){5,16}(?: ?(?:x"
+    r"|ext\.? ?)\d{1,6})?(?![\w%@]|[.,]\d|-\d)"
 )
 _CUE = re.compile(
     words(
-        r"(?:tele)?phones?(?: number)?", r"tel\.?", "cell(?:phone)?", "mobile?", "call(?:ed|ing)?", "dial", "ring", "fax", "text me",
-        "whatsapp", "sms", "reach", "contact", "office", "answering(?: at)?", r"telefon\w{0,8}", r"handy\w{0,7}", "mobil(?:nummer)?", "rückruf", "anrufen",
-        r"tel[eé]fonos?", "m[oó]vil", "celular", "ll[aá]m[ae]\\w{0,4}", "llamar", "portable", "appel\\w{0,3}", r"t[eé]l[eé]phone",
+        r"(?:tele)?phones?(?: number)?",
+        r"tel\.?",
+        "cell(?:phone)?",
+        "mobile?",
+        "call(?:ed|ing)?",
+        "dial",
+        "ring",
+        "fax",
+        "text me",
+        "whatsapp",
+        "sms",
+        "reach",
+        "contact",
+        "office",
+        "answering(?: at)?",
+        r"telefon\w{0,8}",
+        r"handy\w{0,7}",
+        "mobil(?:nummer)?",
+        "rückruf",
+        "anrufen",
+        r"tel[eé]fonos?",
+        "m[oó]vil",
+        "celular",
+        "ll[aá]m[ae]\\w{0,4}",
+        "llamar",
+        "portable",
+        "appel\\w{0,3}",
+        r"t[eé]l[eé]phone",
     ),
     re.IGNORECASE,
-)  # fmt: skip
+)
 _NOT_PHONE = re.compile(
     words(
-        r"order", r"invoice", r"ticket", r"tracking", r"isbn", r"case", r"ref(?:erence)?", r"account", r"serial", r"sku", r"part",
-        r"npi", r"mrn", r"id", r"bestell\w{0,8}", r"rechnung\w{0,8}", r"pedido", r"factura", r"iban", r"konto\w{0,8}", r"card", r"ssn",
+        r"order",
+        r"invoice",
+        r"ticket",
+        r"tracking",
+        r"isbn",
+        r"case",
+        r"ref(?:erence)?",
+        r"account",
+        r"serial",
+        r"sku",
+        r"part",
+        r"npi",
+        r"mrn",
+        r"id",
+        r"bestell\w{0,8}",
+        r"rechnung\w{0,8}",
+        r"pedido",
+        r"factura",
+        r"iban",
+        r"konto\w{0,8}",
+        r"card",
+        r"ssn",
     )
     + r"[^\n.;,]{0,18}$",
     re.IGNORECASE,
-)  # fmt: skip
-_DATE_LIKE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}.*)?|\d{4} ?[-–] ?\d{4}|\d{3}-\d{2}-\d{4}|(?:\d{1,3}\.){3}\d{1,3}")  # noqa: RUF001
+)
+_DATE_LIKE = re.compile(
+    r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}.*)?|\d{4} ?[-\u2013] ?\d{4}|\d{3}-\d{2}-\d{4}"
+    r"|(?:\d{1,3}\.){3}\d{1,3}"
+)
 _NATIONAL = re.compile(
-    r"\(?0\d.*|\(\d{2,4}\).*|1?[-. ]?[2-9]\d{2}[-. )]{1,2}[2-9]\d{2}[-. ]\d{4}.*|[6-9]\d{2}[ .-]?(?:\d{3}[ .-]\d{3}|\d{2}[ .-]\d{2}[ .-]\d{2})"
+    r"\(?0\d.*|\(\d{2,4}\).*|1?[-. ]?[2-9]\d{2}[-. )]{1,2}[2-9]\d{2}[-. ]\d{4}.*"
+    r"|[6-9]\d{2}[ .-]?(?:\d{3}[ .-]\d{3}|\d{2}[ .-]\d{2}[ .-]\d{2})"
 )
 
 

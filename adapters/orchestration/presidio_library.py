@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 
 if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer
+    from presidio_analyzer import PatternRecognizer
 
 _LOGGERS = ("presidio-analyzer", "decision_process", "tldextract")
 
@@ -29,7 +29,7 @@ def silence() -> None:
             logger.addFilter(_refuse)
 
 
-def pattern_recognizers() -> list[EntityRecognizer]:
+def pattern_recognizers() -> list[PatternRecognizer]:
     """Presidio's recognisers of patterns and check digits, chosen one by one; none of them needs a model.
 
     Its e-mail recogniser asks tldextract's shared extractor, which fetches the public suffix list over the network and
@@ -45,15 +45,15 @@ def pattern_recognizers() -> list[EntityRecognizer]:
 
     suffixes = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
 
-    class PackagedSuffixEmail(predefined.EmailRecognizer):  # type: ignore[misc]  # Presidio's classes are Any to mypy
+    class PackagedSuffixEmail(predefined.EmailRecognizer):
         def validate_result(self, pattern_text: str) -> bool:
             return bool(suffixes.extract_str(pattern_text.rpartition("@")[2]).top_domain_under_public_suffix)
 
-    class PackagedSuffixUrl(predefined.UrlRecognizer):  # type: ignore[misc]
+    class PackagedSuffixUrl(predefined.UrlRecognizer):
         def invalidate_result(self, pattern_text: str) -> bool:
             return not suffixes.extract_str(pattern_text).suffix
 
-    class AnyCaseIban(predefined.IbanRecognizer):  # type: ignore[misc]
+    class AnyCaseIban(predefined.IbanRecognizer):
         def validate_result(self, pattern_text: str) -> bool | None:
             valid: bool | None = super().validate_result(pattern_text.upper())
             return valid

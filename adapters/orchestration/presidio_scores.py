@@ -39,13 +39,29 @@ WORTH: dict[str, Worth] = {
         0.7,
         0.97,
         _cue(
-            "(?:credit|debit)? ?cards?", "cc", "visa", "master ?card", "amex", "american express", "discover", "pan", "charged?",
-            r"kredit\w{0,8}", r"karten?\w{0,10}", r"tarjetas?", "carte(?: bancaire)?", "cvv2?", "cvc2?", "exp(?:iry|ires)?",
+            "(?:credit|debit)? ?cards?",
+            "cc",
+            "visa",
+            "master ?card",
+            "amex",
+            "american express",
+            "discover",
+            "pan",
+            "charged?",
+            r"kredit\w{0,8}",
+            r"karten?\w{0,10}",
+            r"tarjetas?",
+            "carte(?: bancaire)?",
+            "cvv2?",
+            "cvc2?",
+            "exp(?:iry|ires)?",
         ),
     ),
     "IBAN_CODE": Worth(0.95, 0.99, _cue("iban", r"bank\w{0,10}", "account", "konto", "cuenta", "transfer", "compte")),
     "CRYPTO": Worth(0.9, 0.97, _cue("wallet", "btc", "bitcoin", "crypto")),
-    "US_SSN": Worth(0.6, 0.95, _cue("ssn", "social", "social security", r"ss ?#", "seguro social", "sozialversicherung\\w*")),
+    "US_SSN": Worth(
+        0.6, 0.95, _cue("ssn", "social", "social security", r"ss ?#", "seguro social", "sozialversicherung\\w*")
+    ),
     "US_ITIN": Worth(0.3, 0.9, _cue("itin", "tin", "taxpayer", "tax(?: id)?", "individual taxpayer")),
     "US_BANK_NUMBER": Worth(0.0, 0.75, _cue("(?:bank|checking|savings|debit) (?:account|acct)", "routing")),
     "UK_NINO": Worth(0.55, 0.95, _cue("national insurance", "ni(?:no)?", "ni number", "insurance number")),
@@ -54,11 +70,15 @@ WORTH: dict[str, Worth] = {
     "IN_PAN": Worth(0.45, 0.92, _cue("pan", "permanent account", "income tax")),
     "IT_FISCAL_CODE": Worth(0.8, 0.97, _cue("codice fiscale", "cf", "fiscale")),
     "PL_PESEL": Worth(0.2, 0.95, _cue("pesel")),
-}  # fmt: skip
+}
 
 _VERSION = re.compile(r"(?i)(?:version|release|build|firmware|driver|(?<!\w)v)[ .:]{0,3}$")
-_FILE_LIKE = frozenset("py md sh rs pl ps so js ts cc app zip mov pub ai net.core pm cs st do bz name mp".split())
-_WEB = frozenset("com org net edu gov mil info biz io co de es fr uk eu nl it ch at se no fi dk pl cz hu be tn uy br mx ca us in jp cn au".split())
+_FILE_SUFFIXES = "py md sh rs pl ps so js ts cc app zip mov pub ai pm cs st do bz name mp"
+_WEB_SUFFIXES = """
+com org net edu gov mil info biz io co de es fr uk eu nl it ch at se no fi dk pl cz hu be tn uy br mx ca us in jp cn au
+"""
+_FILE_LIKE = frozenset(_FILE_SUFFIXES.split())
+_WEB = frozenset(_WEB_SUFFIXES.split())
 
 
 def score_hit(label: str, raw: float, text: str, start: int, end: int) -> float:

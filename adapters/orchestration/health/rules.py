@@ -52,7 +52,8 @@ _INSURANCE_CUE = words(
     r"(?:p[oó]liza|seguro) (?:de salud|m[eé]dico)",
 )
 _HEALTH_NEAR = re.compile(
-    r"(?i:health|medical|medicaid|medicare|patient|doctor|clinic|hospital|insur|copay|pharmacy|aetna|cigna|humana|kaiser|"
+    r"(?i:health|medical|medicaid|medicare|patient|doctor|clinic|hospital|insur|copay|pharmacy|aetna|cigna"
+    r"|humana|kaiser|"
     r"blue ?cross|krank|versicher|AOK|barmer|arzt|salud|sanitari|m[eé]dic|asegurad)"
 )
 _ICD_CUE = words(
@@ -71,8 +72,10 @@ CLINICAL_CUES = re.compile(
     r"(?i)(?<!\w)(?:(?P<person>patient(?:in|en)?|paciente|pt\.?|subject is a \d+)"
     r"|(?P<diagnosis>diagnos(?:is|ed|e|en)|diagn[oó]stic\w+|dx|assessment|anamnese|befund|anamnesis)"
     r"|(?P<history>h/o|hx|pmh|medical history|vorerkrankungen|antecedentes|allerg(?:ies|ien|ias))"
-    r"|(?P<care>admitted|discharged?|clinic|hospital|ward|referr?ed|aufnahme|entlassung|station[äa]r|klinik|ingres[oó]|alta|urgencias)"
-    r"|(?P<therapy>prescribed|prescription|rx|medications?|b\.?i\.?d|t\.?i\.?d|p\.?o|verordnet|medikation|verschrieben|receta\w*|tratamiento|medicaci[oó]n)"
+    r"|(?P<care>admitted|discharged?|clinic|hospital|ward|referr?ed|aufnahme|entlassung|station[äa]r|klinik"
+    r"|ingres[oó]|alta|urgencias)"
+    r"|(?P<therapy>prescribed|prescription|rx|medications?|b\.?i\.?d|t\.?i\.?d|p\.?o|verordnet|medikation"
+    r"|verschrieben|receta\w*|tratamiento|medicaci[oó]n)"
     r"|(?P<record>mrn|dob|npi|icd|vitals?|bp|ecg|ekg|hba1c)|(?P<dose>\d+ ?mg))(?!\w)"
 )
 """Words of a clinical note, in named kinds; a text with two different kinds reads as one."""
@@ -103,7 +106,12 @@ RULES: tuple[Rule, ...] = (
         near=re.compile(r"(?i:medicare|(?<!\w)MBI(?!\w)|beneficiary)"),
         otherwise=0.4,
     ),
-    Rule(ICD10_CODE, cued(_ICD_CUE, rf"{_ICD}(?:\s?[,/]\s?{_ICD}){{0,8}}", r"[^\n;!?]{0,40}?"), 0.9, lambda v: icd10(v[:3])),
+    Rule(
+        ICD10_CODE,
+        cued(_ICD_CUE, rf"{_ICD}(?:\s?[,/]\s?{_ICD}){{0,8}}", r"[^\n;!?]{0,40}?"),
+        0.9,
+        lambda v: icd10(v[:3]),
+    ),
     Rule(ICD10_CODE, re.compile(rf"(?<![\w.-]){_ICD}(?![\w-])"), 0.25, lambda v: "." in v and icd10(v)),
     Rule(HEALTH_INSURANCE_ID, cued(_INSURANCE_CUE, _ID, MARK), 0.85, near=_HEALTH_NEAR, otherwise=0.4),
     Rule(HEALTH_INSURANCE_ID, cued(words("NHS"), r"\d{3}[ -]?\d{3}[ -]?\d{4}"), 0.95, nhs_number),
@@ -119,7 +127,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def in_clinical_text(finding: RawFinding) -> RawFinding:
-    """`finding` with the score it has in a text that reads as a clinical note: a bare diagnosis code counts for 0.65."""
+    """`finding` as it counts in a text that reads as a clinical note: a bare diagnosis code scores 0.65."""
     if finding.label == ICD10_CODE and finding.score < 0.65:
         return replace(finding, score=0.65)
     return finding

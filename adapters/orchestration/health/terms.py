@@ -1,4 +1,4 @@
-"""Scores for medications, conditions and procedures: a term alone is a topic, a term about a person is a health record."""
+"""Medications, conditions and procedures: a term alone is a topic, a term about a person is a health record."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ _PACKAGE = "llama_mapper.adapters.orchestration.health.lexicons"
 _BEFORE, _AFTER = 72, 40
 
 _DOSE = re.compile(
-    r"(?i)^[^\n.;]{0,24}?(?:\d+(?:[.,]\d+)?\s?(?:mg|mcg|µg|μg|g|ml|iu|ie|ui|units?|einheiten|unidades)(?!\w)"  # noqa: RUF001
+    r"(?i)^[^\n.;]{0,24}?(?:\d+(?:[.,]\d+)?\s?(?:mg|mcg|µg|μg|g|ml|iu|ie|ui|units?|einheiten|unidades)(?!\w)"
     r"|(?<!\w)(?:once|twice|three times) (?:daily|a day)|(?<!\w)(?:bid|tid|qid|prn)(?!\w)|[0-2]-[0-2]-[0-2]"
-    r"|(?:ein|zwei|drei)mal täglich|\d\s?[x×] täglich|cada \d+ horas|(?:una|dos|tres) veces al d[ií]a)"  # noqa: RUF001
+    r"|(?:ein|zwei|drei)mal täglich|\d\s?[x\u00d7] täglich|cada \d+ horas|(?:una|dos|tres) veces al d[ií]a)"
 )
 _TAKES = re.compile(
-    r"(?i)(?<!\w)(?:(?:takes?|taking|took|started on|put (?:me|him|her) on|i(?:'m| am) on|is on|prescribed|prescription for|rx|"
+    r"(?i)(?<!\w)(?:(?:takes?|taking|took|started on|put (?:me|him|her) on|i(?:'m| am) on|is on|prescribed"
+    r"|prescription for|rx|"
     r"meds?|medications?|allergic to|allergy to|overdosed on|nimmt|nehme|einnahme von|verordnet|verschrieben|"
     r"medikation|allergisch gegen|toma|tomo|tomando|recet(?:ó|aron|ado|ada)|tratamiento con|alérgic[oa] a)(?!\w))"
     r"[^\n.!?]{0,40}$"
 )
 _PERSON = re.compile(
-    r"(?i)(?<!\w)(?:(?:patient(?:in|en)?|paciente|pt|diagnosed with|diagnosis(?: of| is)?|dx|suffers? from|suffering from|"
-    r"history of|h/o|hx of|tested positive for|living with|treated for|treatment for|admitted (?:with|for)|complains? of|"
+    r"(?i)(?<!\w)(?:(?:patient(?:in|en)?|paciente|pt|diagnosed with|diagnosis(?: of| is)?|dx|suffers? from"
+    r"|suffering from|"
+    r"history of|h/o|hx of|tested positive for|living with|treated for|treatment for|admitted (?:with|for)"
+    r"|complains? of|"
     r"presents? with|presenting with|underwent|undergo(?:es|ing)?|s/p|status post|recovering from|"
-    r"diagnostiziert|diagnosen?|leidet (?:an|unter)|leide (?:an|unter)|erkrankt an|verdacht auf|z\.? ?n\.?|zustand nach|"
+    r"diagnostiziert|diagnosen?|leidet (?:an|unter)|leide (?:an|unter)|erkrankt an|verdacht auf|z\.? ?n\.?"
+    r"|zustand nach|"
     r"vorerkrankungen|unterzog|diagnosticad[oa]|diagn[oó]stico|padece|padezco|sufre(?: de)?|antecedentes|"
     r"me (?:han )?diagnosticaron|se sometió a|operad[oa] de|ingresad[oa] por)(?!\w)[^\n!?]{0,60}"
-    r"|(?:(?:i|she|he|they|who) (?:have|has|had|got)|i['’]ve(?: had)?|my|his|her|their|scheduled for|had|"  # noqa: RUF001
+    r"|(?:(?:i|she|he|they|who) (?:have|has|had|got)|i['\u2019]ve(?: had)?|my|his|her|their|scheduled for|had|"
     r"(?:ich|er|sie) (?:habe|hat|hatte)|habe ich|meine?[rnms]?|seine?[rnms]?|ihre?[rnms]?|"
     r"tengo|tiene|tuvo|tuve|mi|su)(?!\w)[^\n!?.,;:]{0,24})$"
 )
@@ -59,7 +63,9 @@ class TermLexicons:
     @classmethod
     def packaged(cls) -> TermLexicons:
         """The lists that ship with the package."""
-        return cls(*(Lexicon(load_terms(_PACKAGE, f"{name}.txt")) for name in ("medications", "conditions", "procedures")))
+        return cls(
+            *(Lexicon(load_terms(_PACKAGE, f"{name}.txt")) for name in ("medications", "conditions", "procedures"))
+        )
 
 
 def reads_as_clinical(text: str) -> bool:
@@ -75,8 +81,9 @@ def reads_as_clinical(text: str) -> bool:
 def find_terms(text: str, lexicons: TermLexicons) -> Iterator[RawFinding]:
     """Findings of the three labels.
 
-    0.1 in a set phrase (a stroke of luck); 0.25 where the surroundings speak of research, charity or teaching; 0.35 for a bare mention; 0.6 in a text that
-    reads as a clinical note; 0.75 next to words about a person (has, takes, diagnosed with); 0.9 with a dose.
+    0.1 in a set phrase (a stroke of luck); 0.25 where the surroundings speak of research, charity or teaching (0.45 in
+    a clinical note); 0.35 for a bare mention; 0.6 in a text that reads as a clinical note; 0.75 next to words about a
+    person (has, takes, diagnosed with); 0.9 with a dose.
     """
     tokens = tokenize(text)
     mention: float | None = None

@@ -9,7 +9,9 @@ import re
 
 _SEPARATORS = re.compile(r"[\s.\-/]")
 _NIF_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
-_MBI = re.compile(r"[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y][0-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y][0-9][AC-HJKMNP-RT-Y]{2}[0-9]{2}")
+_MBI = re.compile(
+    r"[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y][0-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y][0-9][AC-HJKMNP-RT-Y]{2}[0-9]{2}"
+)
 _DEA = re.compile(r"[A-HJ-NPR-UX][A-Z9][0-9]{7}")
 _ICD10 = re.compile(r"([A-Z][0-9])[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 
@@ -36,8 +38,10 @@ def luhn(value: str) -> bool:
 
 
 def payment_card(value: str) -> bool:
-    """Whether prefix and length are those of a card scheme (Visa, Mastercard, Amex, Discover, JCB, Diners, UnionPay, Maestro)
-    and the Luhn digit is right."""
+    """Whether prefix and length are those of a card scheme and the Luhn digit is right.
+
+    Schemes: Visa, Mastercard, American Express, Discover, JCB, Diners Club, UnionPay, Maestro.
+    """
     plain = compact(value)
     if not plain.isascii() or not plain.isdigit() or not 13 <= len(plain) <= 19:
         return False
@@ -67,7 +71,7 @@ def aba_routing(value: str) -> bool:
 
 
 def npi(value: str) -> bool:
-    """Whether ten digits are a US National Provider Identifier: Luhn over the prefix 80840 and the number (45 CFR 162.406)."""
+    """Whether ten digits are a US National Provider Identifier: Luhn over 80840 and the number (45 CFR 162.406)."""
     plain = compact(value)
     return len(plain) == 10 and plain[0] in "12" and luhn("80840" + plain)
 
@@ -82,7 +86,7 @@ def dea_number(value: str) -> bool:
 
 
 def medicare_mbi(value: str) -> bool:
-    """Whether eleven characters follow the Medicare Beneficiary Identifier's format by position (it has no check digit)."""
+    """Whether eleven characters follow the Medicare Beneficiary Identifier's format; it has no check digit."""
     return _MBI.fullmatch(compact(value)) is not None
 
 
@@ -96,7 +100,10 @@ def nhs_number(value: str) -> bool:
 
 
 def de_health_insurance(value: str) -> bool:
-    """Whether a letter and nine digits are a German Krankenversichertennummer (letter as two digits, weights 1 and 2, modulo 10)."""
+    """Whether a letter and nine digits are a German Krankenversichertennummer.
+
+    The letter counts as two digits, weights are 1 and 2 in turn, cross sums of the products are added, modulo 10.
+    """
     plain = compact(value)
     if len(plain) != 10 or not plain.isascii() or not plain[0].isalpha() or not plain[1:].isdigit():
         return False
@@ -109,7 +116,7 @@ def de_health_insurance(value: str) -> bool:
 
 
 def de_tax_id(value: str) -> bool:
-    """Whether eleven digits are a German Steuer-Identifikationsnummer: ISO 7064 MOD 11,10 and exactly one repeated digit."""
+    """Whether eleven digits are a German tax id: ISO 7064 MOD 11,10 and exactly one repeated digit."""
     digits = _digits(value)
     if digits is None or len(digits) != 11 or digits[0] == 0:
         return False

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")  # noqa: RUF001
+_WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 
 
 class Lexicon:

@@ -15,7 +15,10 @@ from llama_mapper.domain.orchestration.ports import RawFinding
 GAP = r"[^\n;!?]{0,24}?"
 """What may stand between a cue and its value: up to 24 characters of the same line and clause."""
 
-MARK = r"(?:\s{0,3}(?:number|nummer|num|no|nr|núm|n[º°o]|code|id|#)\b\.?)?[\s:#=.\-–—(\"']{0,6}(?:is|was|ist|lautet|es|est)?[\s:\"']{0,3}"  # noqa: RUF001
+MARK = (
+    r"(?:\s{0,3}(?:number|nummer|num|no|nr|núm|n[º°o]|code|id"
+    r"|#)\b\.?)?[\s:#=.\-\u2013\u2014(\"']{0,6}(?:is|was|ist|lautet|es|est)?[\s:\"']{0,3}"
+)
 """The usual words and signs between the name of an identifier and the identifier."""
 
 
@@ -51,7 +54,7 @@ class Rule:
 
 
 def is_near(pattern: re.Pattern[str], text: str, start: int, end: int, before: int, after: int | None = None) -> bool:
-    """Whether `pattern` matches in the `before` characters ahead of the span or the `after` (default: as many) behind it."""
+    """Whether `pattern` matches within `before` characters ahead of the span or `after` (default: as many) behind."""
     if pattern.search(text, max(0, start - before), start):
         return True
     return pattern.search(text, end, end + (before if after is None else after)) is not None
@@ -68,7 +71,7 @@ def cued(cue: str, value: str, gap: str = GAP) -> re.Pattern[str]:
 
 
 def strongest(findings: Iterable[RawFinding]) -> tuple[RawFinding, ...]:
-    """The findings by position, where of two with the same label that overlap the higher score (then the longer) stays."""
+    """The findings by position; of two with the same label that overlap, the higher score stays, then the longer."""
     kept: dict[str, list[RawFinding]] = {}
     for finding in sorted(findings, key=lambda f: (f.start or 0, -(f.end or 0))):
         same = kept.setdefault(finding.label, [])

@@ -11,7 +11,7 @@ MARGIN = 256
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`text` begins at offset `base` of the whole; findings that start in `[low, high)` of the whole are this window's own."""
+    """`text` begins at offset `base` of the whole; findings that start in `[low, high)` of the whole are its own."""
 
     text: str
     base: int

@@ -81,7 +81,7 @@ class VersionInfo(Contract):
     taxonomy_version: VersionText | None = None
     vocabulary_version: VersionText | None = None
     crosswalk_version: VersionText | None = None
-    framework_version: Annotated[str, Field(max_length=4096)] | None = None
+    framework_version: LongText | None = None
     """Editions of the frameworks answered for, `framework:edition` joined by commas."""
     policy_version: VersionText | None = None
     """The policy bundle and its version, `bundle@version`."""

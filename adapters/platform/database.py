@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, PoolProxiedConnection, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from llama_mapper.adapters.platform.database_errors import translate
@@ -50,7 +50,8 @@ class Database:
         self._unbound_role = unbound_role
         self._readers: AsyncEngine | None = None
         self._writers: AsyncEngine | None = None
-        self._direct: PoolProxiedConnection | None = None
+        self._direct: AsyncConnection | None = None
+        self._statements: Any = None
 
     async def open(self) -> None:
         """Connect; for SQLite, create the folder and the file (readable by this user alone) if they are missing."""
@@ -62,7 +63,8 @@ class Database:
         try:
             if self.is_sqlite:
                 with _translated():
-                    self._direct = await engine.raw_connection()
+                    self._direct = await engine.connect()
+                    self._statements = (await self._direct.get_raw_connection()).driver_connection
             elif not self._unbound_role:
                 await self._require_bound_role()
         except BaseException:
@@ -72,14 +74,17 @@ class Database:
     async def close(self) -> None:
         """Finish what was begun and disconnect; closing twice is harmless."""
         engine, direct = self._readers, self._direct
-        self._readers = self._writers = self._direct = None
+        self._readers = self._writers = self._direct = self._statements = None
         if direct is not None:
-            direct.close()
+            await direct.close()
         if engine is not None:
             await engine.dispose()
 
     async def ping(self) -> None:
         """Return if the database answers."""
+        if self.is_sqlite:
+            await self.sqlite_rows("SELECT 1")
+            return
         async with self.reading() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -100,16 +105,16 @@ class Database:
         if not self.is_sqlite:
             await connection.execute(_ACT_FOR, {"tenant": tenant_id})
 
-    async def sqlite_rows(self, statement: str, parameters: Iterable[Any]) -> list[Sequence[Any]]:
+    async def sqlite_rows(self, statement: str, parameters: Iterable[Any] = ()) -> list[Sequence[Any]]:
         """Run one SQLite statement as a transaction of its own and return its rows.
 
         It takes a single hop to the connection's thread, an eighth of the time of a transaction by SQLAlchemy;
         statements run one after another in the order of the calls.
         """
         with _translated():
-            if self._direct is None or self._direct.driver_connection is None:
+            if self._statements is None:
                 raise StoreError("the database is not open")
-            return list(await self._direct.driver_connection.execute_fetchall(statement, parameters))
+            return list(await self._statements.execute_fetchall(statement, parameters))
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine | None, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:

@@ -10,6 +10,6 @@ def run(metadata: MetaData) -> None:
     """Run the chosen migrations in the connection's open transaction; `metadata` is what they should lead to."""
     connection = context.config.attributes.get("connection")
     if not isinstance(connection, Connection):
-        raise TypeError("migrations run through llama_mapper.adapters.platform.migrations, not through alembic alone")
+        raise TypeError("migrations run through llama_mapper.adapters.platform.migrator, not through alembic alone")
     context.configure(connection=connection, target_metadata=metadata, compare_type=True)
     context.run_migrations()

@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 CONTEXTS = ("platform", "orchestration", "analysis", "mapping", "assessment")
 """Every context that has a database of its own; `platform` holds the API keys."""
 
+_EXISTS_SQLITE = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+_EXISTS_POSTGRES = "SELECT count(to_regclass('alembic_version'))"
+_REVISION = "SELECT version_num FROM alembic_version"
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 async def revision(database: Database) -> str | None:
     """The revision that the database is at, or None if it was never migrated."""
+    if database.is_sqlite:
+        if not (await database.sqlite_rows(_EXISTS_SQLITE))[0][0]:
+            return None
+        return next((str(row[0]) for row in await database.sqlite_rows(_REVISION)), None)
     async with database.reading() as connection:
-        return await _revision(connection, is_sqlite=database.is_sqlite)
+        return await _revision(connection, _EXISTS_POSTGRES)
 
 
 async def migrate(database: Database, *, app_role: str | None = None) -> bool:
@@ -49,7 +56,8 @@ async def migrate(database: Database, *, app_role: str | None = None) -> bool:
         if not database.is_sqlite:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": database.context})
             await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {database.context}"))
-        if await _revision(connection, is_sqlite=database.is_sqlite) != head:
+        # Again, now that no other process can be migrating.
+        if await _revision(connection, _EXISTS_SQLITE if database.is_sqlite else _EXISTS_POSTGRES) != head:
             await connection.run_sync(_upgrade, database.context)
         if app_role is not None and not database.is_sqlite:
             await _grant(connection, database.context, app_role)
@@ -73,15 +81,10 @@ def alembic_config(context: str, connection: Connection | None = None) -> Config
     return config
 
 
-async def _revision(connection: AsyncConnection, *, is_sqlite: bool) -> str | None:
-    exists = (
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-        if is_sqlite
-        else "SELECT count(to_regclass('alembic_version'))"
-    )
+async def _revision(connection: AsyncConnection, exists: str) -> str | None:
     if not await connection.scalar(text(exists)):
         return None
-    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found = await connection.scalar(text(_REVISION))
     return None if found is None else str(found)
 
 

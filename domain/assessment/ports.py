@@ -24,7 +24,7 @@ class AssessmentStore(Protocol):
     """Assessment records, by tenant. Metadata only: no content reaches this port."""
 
     async def save(self, row: AssessmentRow) -> None:
-        """Keep the record durably before returning; raise `CONFLICT` if the id is taken, `STORE_UNAVAILABLE` on failure."""
+        """Keep the record durably before returning; raise `CONFLICT` if the id is taken."""
         ...
 
     async def get(self, tenant_id: str, assessment_id: str) -> bytes | None:
@@ -46,4 +46,12 @@ class EvidenceSigner(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature (RFC 8032) of `message`."""
+        ...
+
+
+class EvidenceVerifier(Protocol):
+    """One public key to verify evidence with."""
+
+    def verify(self, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` is this key's Ed25519 signature (RFC 8032) of `message`; raises nothing."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Protocol
 
@@ -76,16 +77,24 @@ class Assessment(Contract):
     timings_ms: AssessmentTimings
 
 
+@dataclass(frozen=True, slots=True)
+class AssessmentRecord:
+    """An assessment and its one serialisation, UTF-8 JSON: stored, answered and fetched byte for byte."""
+
+    assessment: Assessment
+    body: bytes
+
+
 class AssessmentApi(Protocol):
     """The chain as one call, and its records."""
 
-    async def assess(self, request: AssessmentRequest) -> Assessment:
+    async def assess(self, request: AssessmentRequest) -> AssessmentRecord:
         """Assess for `request.tenant_id` (which must be set); when this returns, the record is stored.
 
         Raises what the three contexts raise, and `STORE_UNAVAILABLE` if the record could not be stored.
         """
         ...
 
-    async def get(self, tenant_id: str, assessment_id: str) -> Assessment:
-        """A stored record, equal to the one that `assess` returned; raise `NOT_FOUND` if the tenant has none."""
+    async def get(self, tenant_id: str, assessment_id: str) -> bytes:
+        """The body of a stored record; raise `NOT_FOUND` if the tenant has none with this id."""
         ...

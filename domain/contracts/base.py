@@ -22,10 +22,15 @@ Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]*$")]
 """A name that a program chose: detectors, vendors, policy bundles, request ids."""
 
+ControlId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.()-]*$")]
+"""A control's id within its framework edition: `CC6.1`, `A.8.2.1`, `164.312(a)(1)`."""
+
 TenantId = Annotated[str, Field(pattern=TENANT_PATTERN)]
 
-Label = Annotated[str, Field(min_length=1, max_length=256)]
-"""A vendor's own label, verbatim."""
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+Label = Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTABLE)]
+"""A vendor's own label, verbatim; no control characters."""
 
 CanonicalId = Annotated[str, Field(max_length=128, pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)?$")]
 """An id of the canonical taxonomy: `domain.category` or `domain.category.subcategory`."""
@@ -36,7 +41,7 @@ CategoryId = Annotated[str, Field(max_length=128, pattern=r"^[a-z][a-z0-9_]*\.[a
 FrameworkRef = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]*(:[A-Za-z0-9][A-Za-z0-9_.-]*)?$")]
 """A framework, optionally with its edition: `soc2`, `iso27001:2013`."""
 
-VersionText = Annotated[str, Field(min_length=1, max_length=128)]
+VersionText = Annotated[str, Field(min_length=1, max_length=128, pattern=_PRINTABLE)]
 ShortText = Annotated[str, Field(max_length=512)]
 LongText = Annotated[str, Field(max_length=4096)]
 Scalar = Annotated[str, Field(max_length=1024)] | bool | int | float | None
@@ -76,7 +81,7 @@ class VersionInfo(Contract):
     taxonomy_version: VersionText | None = None
     vocabulary_version: VersionText | None = None
     crosswalk_version: VersionText | None = None
-    framework_version: VersionText | None = None
+    framework_version: LongText | None = None
     """Editions of the frameworks answered for, `framework:edition` joined by commas."""
     policy_version: VersionText | None = None
     """The policy bundle and its version, `bundle@version`."""

@@ -12,6 +12,7 @@ from llama_mapper.domain.contracts.analysis import AnalysisResponse
 from llama_mapper.domain.contracts.base import (
     CanonicalId,
     Contract,
+    ControlId,
     Count,
     FrameworkRef,
     Identifier,
@@ -86,7 +87,7 @@ class MappedLabel(Contract):
     """That `canonical` is right: the stage's confidence by how the vocabulary is known (`docs/mapping.md`)."""
     stage: MappingStage
     abstained: bool
-    controls: dict[FrameworkRef, tuple[Identifier, ...]] = Field(default_factory=dict, max_length=32)
+    controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
 
 
@@ -111,7 +112,7 @@ class MappingRequest(Contract):
 class FrameworkControl(Contract):
     """A control and the canonical labels that lead to it."""
 
-    control_id: Identifier
+    control_id: ControlId
     title: ShortText
     canonical_labels: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
 

@@ -88,10 +88,14 @@ class VerdictAction(StrEnum):
     BLOCK = "block"
 
 
+CONTENT_PATTERN = r"^[^\x00-\x08\x0e-\x1f]*$"
+"""Text: any code point but NUL and the C0 control characters that are not white space."""
+
+
 class OrchestrationRequest(Contract):
     """Content to run detectors over, and what the policy may take into account."""
 
-    content: Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT)]
+    content: Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, pattern=CONTENT_PATTERN)]
     """The text to judge. It is never stored, logged or returned."""
     tenant_id: TenantId | None = None
     """May repeat the credential's tenant; naming another is refused with `TENANT_MISMATCH`."""
@@ -289,6 +293,18 @@ class PolicyInfo(Contract):
     version: VersionText
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     description: ShortText
+
+
+class DetectorList(Contract):
+    """All detectors."""
+
+    items: Annotated[tuple[DetectorInfo, ...], Field(max_length=1024)]
+
+
+class PolicyList(Contract):
+    """The tenant's policy bundles."""
+
+    items: Annotated[tuple[PolicyInfo, ...], Field(max_length=1024)]
 
 
 class OrchestrationApi(Protocol):

@@ -1,0 +1,35 @@
+"""W3C Trace Context (w3.org/TR/trace-context, level 1): one trace id through every door and link."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """Where in a distributed trace this work stands: 16-byte trace id and 8-byte span id, in hexadecimal."""
+
+    trace_id: str
+    span_id: str
+    flags: str = "00"
+
+    @property
+    def traceparent(self) -> str:
+        """The header that carries it to the next service."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+def trace_from(traceparent: str | None) -> TraceContext:
+    """A span of this process in the caller's trace; a fresh trace where the header is absent or malformed."""
+    if traceparent and (match := _TRACEPARENT.fullmatch(traceparent)):
+        return TraceContext(match[1], secrets.token_hex(8), match[3])
+    return TraceContext(secrets.token_hex(16), secrets.token_hex(8))
+
+
+CURRENT_TRACE: ContextVar[TraceContext | None] = ContextVar("llama_mapper_trace", default=None)
+"""The trace of the request being served; logs and links read it."""

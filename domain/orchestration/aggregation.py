@@ -2,7 +2,8 @@
 
 Each category is resolved on its own: what a detector says about personal data has no say about toxicity. A
 succeeding detector votes in a category if it found something there, or if its silence speaks for it: it declares the
-category, every label it gave is known, and it is made for the content's language as far as that is known. A vote
+category, gave no label that is unknown or says `ambiguous`, and is made for the content's language as far as that is
+known. A vote
 *flags* if its strongest finding reaches the category's lowest action threshold, and *clears* otherwise.
 
 How votes are resolved (ties always flag, and the order of votes never matters):
@@ -20,7 +21,7 @@ How votes are resolved (ties always flag, and the order of votes never matters):
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.base import Severity
@@ -115,11 +116,14 @@ def aggregate(
     results: Sequence[DetectorResult],
     plan: Plan,
     severities: Mapping[str, Severity],
-    only: frozenset[str] | None,
+    *,
+    only: frozenset[str] | None = None,
+    undecided: Collection[str] = (),
 ) -> AggregationSummary:
     """Resolve every category that a succeeding detector voted in, the flagged first, then by severity and name.
 
-    With `only`, other categories are left out of the summary (their findings stay on the results).
+    With `only`, other categories are left out of the summary (their findings stay on the results). `undecided` names
+    the detectors whose silence says nothing this time.
     """
     votes: dict[str, list[Vote]] = {}
     succeeded = found = 0
@@ -128,7 +132,7 @@ def aggregate(
             continue
         succeeded += 1
         found += len(result.findings)
-        for vote, category in _votes(result, plan.terms[result.detector]):
+        for vote, category in _votes(result, plan.terms[result.detector], result.detector not in undecided):
             if only is None or category in only:
                 votes.setdefault(category, []).append(vote)
     outcomes = [_outcome(category, cast, plan, severities) for category, cast in votes.items()]
@@ -142,17 +146,14 @@ def aggregate(
     )
 
 
-def _votes(result: DetectorResult, terms: DetectorTerms) -> Iterable[tuple[Vote, str]]:
+def _votes(result: DetectorResult, terms: DetectorTerms, decided: bool) -> Iterable[tuple[Vote, str]]:
     strongest: dict[str, float] = {}
-    silence_speaks = result.language_supported is not False
     for finding in result.findings:
-        if finding.category is None:
-            silence_speaks = False
-        elif finding.category != NO_FINDING:
+        if finding.category is not None and finding.category != NO_FINDING:
             strongest[finding.category] = max(finding.score, strongest.get(finding.category, 0.0))
     for category, score in strongest.items():
         yield Vote(result.detector, score, terms.weight, terms.clean_confidence), category
-    if silence_speaks and result.categories:
+    if decided and result.language_supported is not False:
         silent = Vote(result.detector, None, terms.weight, terms.clean_confidence)
         for category in result.categories:
             if category not in strongest:

@@ -84,14 +84,11 @@ class FanOut:
 
     async def _stop(self, tasks: set[asyncio.Task[Inspection]]) -> None:
         for task in tasks:
-            task.cancel()
-        done, stubborn = await asyncio.wait(tasks, timeout=_GRACE_S)
-        for task in done:
-            _forget(task)
-        for task in stubborn:
             self._stragglers.add(task)
             task.add_done_callback(self._stragglers.discard)
             task.add_done_callback(_forget)
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_GRACE_S)
 
 
 async def _ask(call: Call, content: str) -> Inspection:
@@ -122,6 +119,11 @@ def _give_up(call: Call) -> None:
     call.fault = DetectorFault(code="DETECTOR_TIMEOUT", message=f"no answer within {call.timeout_s * 1e3:.0f} ms")
 
 
+def _said(error: Exception) -> str:
+    """The exception's text, fit for a record: at most 512 characters, no lone surrogates."""
+    return str(error)[:512].encode(errors="replace").decode()
+
+
 def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
     """Read the outcome of a task that ended by itself."""
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -129,10 +131,10 @@ def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
         call.answer = task.result()
     elif isinstance(error, DetectorUnavailable):
         call.status = DetectorStatus.UNAVAILABLE
-        call.fault = DetectorFault(code="DETECTOR_UNAVAILABLE", message=str(error)[:512])
+        call.fault = DetectorFault(code="DETECTOR_UNAVAILABLE", message=_said(error))
     elif isinstance(error, DetectorFailed):
         call.status = DetectorStatus.FAILED
-        call.fault = DetectorFault(code="DETECTOR_FAILED", message=str(error)[:512])
+        call.fault = DetectorFault(code="DETECTOR_FAILED", message=_said(error))
     else:
         # Somebody else's exception text may quote the content: its class is all we pass on.
         call.status = DetectorStatus.FAILED

@@ -7,7 +7,6 @@ that no answer can break the request.
 from __future__ import annotations
 
 import heapq
-import math
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
@@ -16,6 +15,7 @@ from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspecti
 
 FINDINGS_LIMIT = 1000
 _LABEL_LIMIT = 256
+_UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
 
 
 class MalformedAnswer(ValueError):
@@ -24,11 +24,19 @@ class MalformedAnswer(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a detector's answer amounts to: at most 1,000 findings in its order, and how many weaker ones were left."""
+    """What a detector's answer amounts to: at most 1,000 findings in its order, and how many weaker ones were left.
+
+    `undecided`: it gave a label that nobody knows, or one that says `ambiguous`, so that what it does not say
+    elsewhere must not be read as `clean`.
+    """
 
     findings: tuple[Finding, ...] = ()
     dropped: int = 0
     language: str | None = None
+    undecided: bool = False
+
+
+_SILENCE = Reading()
 
 
 class FindingReader:
@@ -48,27 +56,24 @@ class FindingReader:
         if not isinstance(answer, Inspection):
             raise MalformedAnswer("the answer is not an inspection")
         language = answer.language if _is_language(answer.language) else None
+        if not isinstance(answer.findings, tuple | list):
+            raise MalformedAnswer("the findings are not a sequence of findings")
         if not answer.findings:
-            return Reading((), 0, language)
-        try:
-            scored = [(_score(raw), raw) for raw in answer.findings]
-        except TypeError:
-            raise MalformedAnswer("the findings are not a sequence of findings") from None
+            return _SILENCE if language is None else Reading(language=language)
+        scored = [(_score(raw), raw) for raw in answer.findings]
         dropped = max(0, len(scored) - FINDINGS_LIMIT)
         if dropped:
             strongest = heapq.nlargest(FINDINGS_LIMIT, range(len(scored)), key=lambda at: (scored[at][0], -at))
             scored = [scored[at] for at in sorted(strongest)]
-        return Reading(
-            tuple(self._finding(tenant_id, content, descriptor, raw, score) for score, raw in scored),
-            dropped,
-            language,
-        )
+        findings, undecided = [], False
+        for score, raw in scored:
+            match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, raw.label)
+            undecided = undecided or match is None or match.canonical in _UNDECIDED
+            category = None if match is None else category_of(match.canonical)
+            findings.append(self._finding(tenant_id, content, raw, score, category))
+        return Reading(tuple(findings), dropped, language, undecided)
 
-    def _finding(
-        self, tenant_id: str, content: str, descriptor: DetectorDescriptor, raw: RawFinding, score: float
-    ) -> Finding:
-        match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, raw.label)
-        category = None if match is None else category_of(match.canonical)
+    def _finding(self, tenant_id: str, content: str, raw: RawFinding, score: float, category: str | None) -> Finding:
         start, end = raw.start, raw.end
         if type(start) is int and type(end) is int and 0 <= start < end <= len(content):
             digest = self._digests.digest(tenant_id, content[start:end])
@@ -85,9 +90,9 @@ def _score(raw: object) -> float:
     label, score = raw.label, raw.score
     if not isinstance(label, str) or not 0 < len(label) <= _LABEL_LIMIT or label.isspace() or not _encodes(label):
         raise MalformedAnswer(f"a finding's label is not text of 1 to {_LABEL_LIMIT} characters")
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
-        raise MalformedAnswer("a finding's score is not a finite number")
-    if not 0.0 <= score <= 1.0:
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise MalformedAnswer("a finding's score is not a number")
+    if not 0.0 <= score <= 1.0:  # NaN and the infinities are not either
         raise MalformedAnswer("a finding's score is outside 0 to 1")
     return float(score)
 

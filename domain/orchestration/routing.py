@@ -61,7 +61,7 @@ class Route:
     """A plan made ready to carry out, with the parts of the answer that are the same for every request on it.
 
     `only` is the set of risk categories to judge, None for all. `quiet` remembers judgements of runs that found
-    nothing: there are few different ones, and they are most of the traffic.
+    nothing, and `coverages` what was covered: both by who answered. There are few different ones.
     """
 
     plan: Plan
@@ -70,6 +70,7 @@ class Route:
     decision: PolicyDecision
     version_info: VersionInfo
     quiet: dict[tuple[object, ...], Judgement] = field(default_factory=dict)
+    coverages: dict[tuple[object, ...], CoverageReport] = field(default_factory=dict)
 
 
 class Router:
@@ -93,7 +94,7 @@ class Router:
     async def route(self, bundle: PolicyBundle, tenant_id: str, request: OrchestrationRequest) -> Route:
         """The route for a request; raise `POLICY_INVALID` if the bundle gives no valid plan."""
         facts = _facts_of(bundle, tenant_id, request)
-        ready = tuple([detector.readiness is None for detector in self._detectors.values()])
+        ready = tuple([readiness_of(detector) is None for detector in self._detectors.values()])
         key = (bundle.applied, bundle.digest, facts, ready)
         route = self._remembered.get(key)
         if route is not None:
@@ -167,6 +168,15 @@ class Router:
         descriptor = detector.descriptor
         asked = tuple([each for each in descriptor.categories if only is None or each in only])
         return Seat(descriptor, detector, terms, asked, timeout_s)
+
+
+def readiness_of(detector: Detector) -> str | None:
+    """None if the detector can be asked, else why not in at most 512 characters; telling that never raises."""
+    try:
+        why = detector.readiness
+    except Exception as error:
+        return f"its readiness cannot be told ({type(error).__name__})"[:512]
+    return None if why is None else why[:512]
 
 
 def _facts_of(bundle: PolicyBundle, tenant_id: str, request: OrchestrationRequest) -> PolicyFacts:

@@ -35,10 +35,10 @@ from llama_mapper.domain.orchestration.ports import (
     PolicyEngine,
     TextDigests,
 )
-from llama_mapper.domain.orchestration.routing import Judgement, Route, Router, Seat
+from llama_mapper.domain.orchestration.routing import Judgement, Route, Router, Seat, readiness_of
 from llama_mapper.domain.orchestration.verdict import decide
 
-_QUIET_RUNS = 64
+_REMEMBERED_RUNS = 64
 _NOTHING = Reading()
 
 
@@ -84,13 +84,13 @@ class OrchestrationService:
         if to_ask:
             await self._fan_out.run(to_ask, request.content, began, route.plan.timeout_ms / 1e3)
         gathered = perf_counter()
-        results, language = self._results(tenant_id, request.content, route, calls)
+        results, language, undecided = self._results(tenant_id, request.content, route, calls)
         if results and not any(result.status is DetectorStatus.SUCCESS for result in results):
             states = ", ".join(f"{result.detector}: {result.status}" for result in results)
             raise OrchestrationError(
                 f"not one selected detector answered ({states})", ErrorCode.ALL_DETECTORS_UNAVAILABLE, retryable=True
             )
-        judgement = self._judge(route, results)
+        judgement = self._judge(route, results, undecided)
         ended = perf_counter()
         version = self._service_version
         provenance = [
@@ -150,8 +150,10 @@ class OrchestrationService:
 
     def _results(
         self, tenant_id: str, content: str, route: Route, calls: Sequence[Call | None]
-    ) -> tuple[tuple[DetectorResult, ...], str | None]:
-        """Each seat's result, in the plan's order, and the content's language as the first detector told it."""
+    ) -> tuple[tuple[DetectorResult, ...], str | None, list[str]]:
+        """Each seat's result, in the plan's order; the content's language as the first detector told it; who is
+        undecided.
+        """
         readings: list[Reading] = []
         language: str | None = None
         for seat, call in zip(route.seats, calls, strict=True):
@@ -172,19 +174,24 @@ class OrchestrationService:
                 ]
             ),
             language,
+            [seat.descriptor.name for seat, reading in zip(route.seats, readings, strict=True) if reading.undecided],
         )
 
-    def _judge(self, route: Route, results: tuple[DetectorResult, ...]) -> Judgement:
+    def _judge(self, route: Route, results: tuple[DetectorResult, ...], undecided: Sequence[str]) -> Judgement:
         quiet = not any(result.findings for result in results)
-        key = tuple([(result.status, result.language_supported) for result in results]) if quiet else ()
+        key = tuple([(result.status, result.language_supported) for result in results])
         if quiet and (known := route.quiet.get(key)) is not None:
             return known
         plan = route.plan
-        summary = aggregate(results, plan, self._catalogue.categories, route.only)
-        coverage = measure_coverage(results, plan)
+        coverage = route.coverages.get(key)
+        if coverage is None:
+            coverage = measure_coverage(results, plan)
+            if len(route.coverages) < _REMEMBERED_RUNS:
+                route.coverages[key] = coverage
+        summary = aggregate(results, plan, self._catalogue.categories, only=route.only, undecided=undecided)
         verdict = decide(plan, route.decision.policy_applied, results, summary, coverage)
         judgement = Judgement(summary, coverage, verdict)
-        if quiet and len(route.quiet) < _QUIET_RUNS:
+        if quiet and len(route.quiet) < _REMEMBERED_RUNS:
             route.quiet[key] = judgement
         return judgement
 
@@ -194,9 +201,9 @@ def _call(seat: Seat) -> Call | None:
     if seat.detector is None:
         return None
     call = Call(seat.descriptor.name, seat.detector, seat.timeout_s)
-    if (why := seat.detector.readiness) is not None:
+    if (why := readiness_of(seat.detector)) is not None:
         call.status = DetectorStatus.UNAVAILABLE
-        call.fault = DetectorFault(code="DETECTOR_NOT_READY", message=why[:512])
+        call.fault = DetectorFault(code="DETECTOR_NOT_READY", message=why)
     return call
 
 
@@ -242,7 +249,7 @@ def _step(result: DetectorResult) -> ProvenanceEntry:
 
 
 def _info(detector: Detector) -> DetectorInfo:
-    descriptor, why = detector.descriptor, detector.readiness
+    descriptor, why = detector.descriptor, readiness_of(detector)
     return DetectorInfo(
         name=descriptor.name,
         vendor=descriptor.vendor,
@@ -252,7 +259,7 @@ def _info(detector: Detector) -> DetectorInfo:
         languages=descriptor.languages,
         cost_ms_per_kchar=descriptor.cost_ms_per_kchar,
         ready=why is None,
-        reason=(why or "")[:512],
+        reason=why or "",
     )
 
 

@@ -110,13 +110,13 @@ async def test_an_engine_may_be_used_from_many_threads(engine: PolicyEngine) -> 
 
     def elsewhere(number: int) -> None:
         async def twice() -> None:
-            for _ in range(2):
-                seen.append((await engine.evaluate(subject, {"x": number}))["x"])
+            seen.extend([(await engine.evaluate(subject, {"x": number}))["x"] for _ in range(2)])
 
         asyncio.run(twice())
 
     threads = [threading.Thread(target=elsewhere, args=(number,)) for number in (1, 2, 3)]
     for thread in threads:
         thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     assert sorted(seen) == [1, 1, 2, 2, 3, 3]

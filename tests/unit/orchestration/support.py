@@ -50,7 +50,9 @@ class SmallCatalogue:
         "content.sexual": Severity.HIGH,
         "meta.outcome": Severity.INFO,
     }
-    words: Mapping[str, str] = {"EMAIL": f"{EMAIL}.email", "toxic": TOXIC, "safe": "meta.outcome.safe"}
+    words: Mapping[str, str] = {"EMAIL": f"{EMAIL}.email", "toxic": TOXIC, "safe": "meta.outcome.safe"} | {
+        "controversial": "meta.outcome.ambiguous"
+    }
 
     def match(self, vendor: str, vendor_version: str | None, label: str) -> LabelMatch | None:
         canonical = self.words.get(label) or (label if label in self.categories else None)

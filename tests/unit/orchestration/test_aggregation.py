@@ -127,27 +127,25 @@ def test_weightless_detectors_still_count_what_they_found() -> None:
 
 
 def result(name: str, *findings: tuple[str | None, float], **changes: Any) -> DetectorResult:
-    return DetectorResult(
-        **(
-            {
-                "detector": name,
-                "vendor": "acme",
-                "vendor_version": "1",
-                "status": DetectorStatus.SUCCESS,
-                "output": "x",
-                "confidence": 0.5,
-                "categories": (EMAIL,),
-                "findings": tuple(Finding(label="x", score=score, category=to) for to, score in findings),
-                "processing_time_ms": 1.0,
-            }
-            | changes
-        )
-    )
+    fields: dict[str, Any] = {
+        "detector": name,
+        "vendor": "acme",
+        "vendor_version": "1",
+        "status": DetectorStatus.SUCCESS,
+        "output": "x",
+        "confidence": 0.5,
+        "categories": (EMAIL,),
+        "findings": tuple(Finding(label="x", score=score, category=to) for to, score in findings),
+        "processing_time_ms": 1.0,
+    }
+    return DetectorResult(**(fields | changes))
 
 
-def summed(*results: DetectorResult, only: frozenset[str] | None = None, **changes: Any) -> AggregationSummary:
+def summed(
+    *results: DetectorResult, only: frozenset[str] | None = None, undecided: tuple[str, ...] = (), **changes: Any
+) -> AggregationSummary:
     plan = parse_plan(raw_plan([one.detector for one in results], **changes))
-    return aggregate(results, plan, SmallCatalogue.categories, only)
+    return aggregate(results, plan, SmallCatalogue.categories, only=only, undecided=undecided)
 
 
 def test_conflicts_never_cross_categories() -> None:
@@ -165,7 +163,7 @@ def test_what_detectors_say_about_one_category_never_changes_another(
 ) -> None:
     alone = result("tox", (TOXIC, toxic), categories=(TOXIC,))
     company = [result(f"pii{at}", *([] if score is None else [(EMAIL, score)])) for at, score in enumerate(others)]
-    conflicts = {"default": method.value, "categories": {}}
+    conflicts: dict[str, Any] = {"default": method.value, "categories": {}}
     before = summed(alone, conflicts=conflicts).categories
     after = summed(alone, *company, conflicts=conflicts).categories
     assert before == tuple(one for one in after if one.category == TOXIC)
@@ -194,8 +192,10 @@ def test_only_the_requested_categories_are_judged() -> None:
     assert summary.findings == 2
 
 
-def test_a_label_that_nobody_knows_takes_back_the_detectors_silence() -> None:
-    assert summed(result("a", (None, 0.9))).categories == ()
+def test_an_undecided_detectors_silence_clears_nothing_and_its_findings_still_count() -> None:
+    assert summed(result("a", (None, 0.9)), undecided=("a",)).categories == ()
+    summary = summed(result("a", (TOXIC, 0.9), categories=(EMAIL, TOXIC)), undecided=("a",))
+    assert [one.category for one in summary.categories] == [TOXIC]
 
 
 def test_saying_safe_out_loud_clears_and_never_flags() -> None:

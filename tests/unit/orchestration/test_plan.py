@@ -48,6 +48,7 @@ def test_a_categorys_own_entry_stands_before_its_domains() -> None:
         (["timeout_ms"], 0, "plan.timeout_ms"),
         (["timeout_ms"], 1.5, "plan.timeout_ms"),
         (["timeout_ms"], True, "plan.timeout_ms"),
+        (["timeout_ms"], 10**400, "plan.timeout_ms"),
         (["timeout_ms"], "2000", "plan.timeout_ms"),
         (["routing_reason"], None, "plan.routing_reason"),
         (["routing_reason"], "x" * 513, "plan.routing_reason"),

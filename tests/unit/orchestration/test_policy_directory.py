@@ -61,6 +61,12 @@ async def test_a_failing_store_is_not_answered_with_the_shipped_bundle() -> None
         await PolicyDirectory(Broken(), [SHIPPED]).find("t1", "default")
 
 
+@pytest.mark.parametrize(("name", "version"), [("", "1"), ("a", ""), ("a b", "1"), ("a@b", "1"), ("a", "x" * 127)])
+def test_a_bundle_that_records_could_not_name_is_refused(name: str, version: str) -> None:
+    with pytest.raises(PolicyEnforcementError):
+        make_bundle(name, version, "", {}, {})
+
+
 def test_a_digest_covers_paths_sources_and_data_and_no_order() -> None:
     one = bundle_digest({"a": "1", "b": "2"}, {"x": 1, "y": 2})
     assert one == bundle_digest({"b": "2", "a": "1"}, {"y": 2, "x": 1})

@@ -94,6 +94,7 @@ async def test_the_service_keeps_the_published_promise() -> None:
     [
         (raises(DetectorUnavailable("not installed")), "unavailable", "DETECTOR_UNAVAILABLE", "not installed"),
         (raises(DetectorFailed("HTTP 500")), "failed", "DETECTOR_FAILED", "HTTP 500"),
+        (raises(DetectorFailed("\ud800")), "failed", "DETECTOR_FAILED", "?"),
         (raises(ValueError(CONTENT)), "failed", "DETECTOR_ERROR", "ValueError"),
         (raises(ExceptionGroup(CONTENT, [ValueError(CONTENT)])), "failed", "DETECTOR_ERROR", "ExceptionGroup"),
         (raises(Panic(CONTENT)), "failed", "DETECTOR_ERROR", "Panic"),
@@ -125,6 +126,27 @@ async def test_a_detector_that_is_not_ready_is_not_asked() -> None:
     fault = result_of(response, "loading").fault
     assert fault is not None
     assert (fault.code, fault.message, loading.asked) == ("DETECTOR_NOT_READY", "its model is still loading", 0)
+
+
+async def test_a_detector_that_cannot_even_tell_its_readiness_fails_alone() -> None:
+    class Broken(ScriptedDetector):
+        @property
+        def readiness(self) -> str | None:
+            raise OSError("pipe")
+
+        @readiness.setter
+        def readiness(self, value: str | None) -> None: ...
+
+    response = await service([Broken("broken"), ScriptedDetector("a")]).orchestrate(request())
+    fault = result_of(response, "broken").fault
+    assert fault is not None
+    assert fault.message == "its readiness cannot be told (OSError)"
+
+
+async def test_an_undecided_detector_does_not_clear_its_categories() -> None:
+    response = await service([ScriptedDetector("a", behave=says(("controversial", 0.9)))]).orchestrate(request())
+    assert response.aggregation_summary.categories == ()
+    assert (response.coverage_achieved, response.verdict.action) == (1.0, VerdictAction.ALLOW)
 
 
 async def test_a_detector_that_nobody_registered_is_reported_unavailable() -> None:

@@ -17,7 +17,8 @@ from llama_mapper.domain.contracts.orchestration import (
     ProcessingMode,
     VerdictAction,
 )
-from llama_mapper.domain.orchestration.bundle import bundle_digest, make_bundle
+from llama_mapper.domain.kernel.errors import PolicyEnforcementError
+from llama_mapper.domain.orchestration.bundle import bundle_digest, check_bundle, make_bundle
 from llama_mapper.domain.orchestration.model import LanguageGaps, Plan
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle
@@ -202,6 +203,17 @@ async def test_a_tenants_entry_replaces_what_it_names_and_nothing_else() -> None
     assert plan.actions.of(TOXIC)[0].action is VerdictAction.BLOCK
     assert plan.actions.of(EMAIL)[0].action is VerdictAction.REDACT
     assert other == await planned()
+
+
+@pytest.mark.parametrize("name", ["default", "strict"])
+async def test_the_shipped_bundles_pass_the_check_that_uploads_must_pass(name: str) -> None:
+    await check_bundle(RegorusPolicyEngine(), BUNDLES[name], "t1")
+
+
+async def test_a_bundle_that_fails_for_one_content_type_does_not_pass_the_check() -> None:
+    bundle = changed(tenants={"t1": {"content_types": {"code": {"required_categories": ["Not a category"]}}}})
+    with pytest.raises(PolicyEnforcementError, match=r"for code content in mode normal: plan\.categories"):
+        await check_bundle(RegorusPolicyEngine(), bundle, "t1")
 
 
 async def test_the_whole_service_runs_on_the_shipped_policy() -> None:

@@ -26,7 +26,7 @@ ACTIONS = {
 
 def judged(*results: DetectorResult, **changes: Any) -> Verdict:
     plan = parse_plan(raw_plan([one.detector for one in results], **({"actions": ACTIONS} | changes)))
-    summary = aggregate(results, plan, SmallCatalogue.categories, None)
+    summary = aggregate(results, plan, SmallCatalogue.categories)
     return decide(plan, "p@1", results, summary, measure_coverage(results, plan))
 
 

@@ -36,7 +36,7 @@ class LlamaMapper:
         *,
         tenant_id: str = LOCAL_TENANT,
         wait_for_detectors_s: float = 60.0,
-        detectors: Sequence[Detector] = (),
+        more_detectors: Sequence[Detector] = (),
         **settings: Any,
     ) -> AsyncIterator[LlamaMapper]:
         """Start the chain and stop it at the end of the block.
@@ -44,21 +44,19 @@ class LlamaMapper:
         `settings` are those of `docs/configuration.md` by their field names (`data_dir=…`, `database_url=…`); what is
         not given comes from the environment. `tenant_id` owns everything that this object does. Detectors load in
         worker processes; `open` waits for them up to `wait_for_detectors_s` seconds, after which the missing ones
-        are reported as unavailable. `detectors` are detectors of your own, asked beside the shipped ones for the
+        are reported as unavailable. `more_detectors` are detectors of your own, asked beside the shipped ones for the
         categories that they declare. Raises `ConfigurationError`, `StoreError`.
         """
         from llama_mapper.entrypoints.containers.root import running_monolith
         from llama_mapper.entrypoints.settings import Settings
 
-        async with running_monolith(Settings.load(**settings), detectors) as running:
+        async with running_monolith(Settings.load(**settings), more_detectors) as running:
             await running.wait_for_detectors(wait_for_detectors_s)
             yield cls(running, tenant_id)
 
     @classmethod
     @contextmanager
-    def open_sync(
-        cls, **options: Any
-    ) -> Iterator[SyncLlamaMapper]:
+    def open_sync(cls, **options: Any) -> Iterator[SyncLlamaMapper]:
         """The same for code without an event loop, with the same options: the chain runs in a thread of its own."""
         from anyio.from_thread import start_blocking_portal
 

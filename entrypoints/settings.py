@@ -94,9 +94,6 @@ class Settings(BaseSettings):
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 
-    traces: Literal["off", "otlp"] = "off"
-    """Where traces go: nowhere, or to the collector that the standard `OTEL_EXPORTER_OTLP_…` variables name."""
-
     @property
     def body_limit(self) -> int:
         """Bytes that a request body may have: content at the limit in its longest ordinary encoding, and the rest."""

@@ -39,6 +39,11 @@ async def revision(database: Database) -> str | None:
         return await _revision(connection, _EXISTS_POSTGRES)
 
 
+def head_of(context: str) -> str:
+    """The newest revision of a context's schema that this version knows."""
+    return _migrations(context)[1]
+
+
 async def migrate(database: Database, *, app_role: str | None = None) -> bool:
     """Bring the database to its context's newest schema; True if anything was to be done.
 
@@ -48,7 +53,7 @@ async def migrate(database: Database, *, app_role: str | None = None) -> bool:
     """
     if app_role is not None and not _ROLE.fullmatch(app_role):
         raise ConfigurationError("the application role is not a plain PostgreSQL role name")
-    head = _migrations(database.context)[1]
+    head = head_of(database.context)
     at_head = await revision(database) == head
     if at_head and (app_role is None or database.is_sqlite):
         return False

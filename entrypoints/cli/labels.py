@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -34,7 +35,7 @@ def map_labels(
     from llama_mapper.domain.kernel.errors import ConfigurationError
 
     try:
-        with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
             faults = asyncio.run(_run(source, tuple(framework or ()), tenant, data_dir))
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error

@@ -9,6 +9,6 @@ def openapi() -> None:
     """Print the OpenAPI 3.1 document of the monolith."""
     import orjson
 
-    from llama_mapper.entrypoints.http.monolith import monolith_openapi
+    from llama_mapper.entrypoints.http.services import monolith_openapi
 
     typer.echo(orjson.dumps(monolith_openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())

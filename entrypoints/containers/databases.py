@@ -28,13 +28,13 @@ async def open_database(database: Database) -> AsyncIterator[Database]:
 
     A PostgreSQL schema is migrated by `llama-mapper db migrate` as its owner, not by the service, which may not.
     """
-    from llama_mapper.adapters.platform.migrations import is_current, migrate
+    from llama_mapper.adapters.platform.migrator import head_of, migrate, revision
 
     await database.open()
     try:
         if database.is_sqlite:
             await migrate(database)
-        elif not await is_current(database):
+        elif await revision(database) != head_of(database.context):
             raise ConfigurationError(
                 f"the PostgreSQL schema '{database.context}' is not at this version; run 'llama-mapper db migrate'"
             )

@@ -6,7 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llama_mapper.domain.assessment.evidence import envelope_bytes
+from llama_mapper.domain.assessment.envelope import envelope_bytes
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope

@@ -14,6 +14,7 @@ from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
+from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
 from llama_mapper.entrypoints.settings import Settings
@@ -59,8 +60,8 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
 
 
-def operations_of(running: Any, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
-    """The operations of the Apis that run here. `running` has the attributes of `Running`."""
+def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+    """The operations of the Apis that run here."""
     operations: list[Operation] = []
     if running.assessments is not None:
         operations += assessment_operations(running.assessments, body_limit)
@@ -72,3 +73,16 @@ def operations_of(running: Any, catalogue: CatalogueView, body_limit: int) -> li
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
     return operations
+
+
+def monolith_openapi() -> dict[str, Any]:
+    """The monolith's OpenAPI document; nothing is started for it."""
+    unused: Any = object()
+    operations = [
+        *assessment_operations(unused, 0),
+        *moderation_operations(unused, service_version(), 0),
+        *orchestration_operations(unused, 0),
+        *analysis_operations(unused, 0),
+        *mapping_operations(unused, unused, 0),
+    ]
+    return openapi_document(operations, service_version())

@@ -24,7 +24,7 @@ async def run() -> None:
     show(
         "from llama_mapper import LlamaMapper", f"{(door - bare) * 1e3:.0f} ms", f"bare interpreter {bare * 1e3:.0f} ms"
     )
-    _server("no detectors", {"LLAMA_MAPPER_DETECTORS": "[]"}, wait_for_detectors=False)
+    _server("no detectors", {"LLAMA_MAPPER_DETECTOR_WORKERS": "0"}, wait_for_detectors=False)
     _server("all detectors", {}, wait_for_detectors=True)
 
 

@@ -13,49 +13,54 @@ from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelMapp
 from llama_mapper.domain.contracts.orchestration import ContentType, ProcessingMode
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
+from llama_mapper.domain.orchestration.ports import Detector
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from llama_mapper.entrypoints.containers.root import Monolith
+    from llama_mapper.entrypoints.containers.running import Running
 
 
 class LlamaMapper:
     """The chain in this process. Open it once and share it; it may be used from many tasks of its event loop."""
 
-    def __init__(self, monolith: Monolith, tenant_id: str) -> None:
+    def __init__(self, running: Running, tenant_id: str) -> None:
         """Use `open` instead."""
-        self._monolith = monolith
+        self._running = running
         self._tenant_id = tenant_id
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, tenant_id: str = LOCAL_TENANT, wait_for_detectors_s: float = 60.0, **settings: Any
+        cls,
+        *,
+        tenant_id: str = LOCAL_TENANT,
+        wait_for_detectors_s: float = 60.0,
+        more_detectors: Sequence[Detector] = (),
+        **settings: Any,
     ) -> AsyncIterator[LlamaMapper]:
         """Start the chain and stop it at the end of the block.
 
         `settings` are those of `docs/configuration.md` by their field names (`data_dir=…`, `database_url=…`); what is
         not given comes from the environment. `tenant_id` owns everything that this object does. Detectors load in
         worker processes; `open` waits for them up to `wait_for_detectors_s` seconds, after which the missing ones
-        are reported as unavailable. Raises `ConfigurationError`, `StoreError`.
+        are reported as unavailable. `more_detectors` are detectors of your own, asked beside the shipped ones for the
+        categories that they declare. Raises `ConfigurationError`, `StoreError`.
         """
         from llama_mapper.entrypoints.containers.root import running_monolith
         from llama_mapper.entrypoints.settings import Settings
 
-        async with running_monolith(Settings.load(**settings)) as monolith:
-            await monolith.wait_for_detectors(wait_for_detectors_s)
-            yield cls(monolith, tenant_id)
+        async with running_monolith(Settings.load(**settings), more_detectors) as running:
+            await running.wait_for_detectors(wait_for_detectors_s)
+            yield cls(running, tenant_id)
 
     @classmethod
     @contextmanager
-    def open_sync(
-        cls, *, tenant_id: str = LOCAL_TENANT, wait_for_detectors_s: float = 60.0, **settings: Any
-    ) -> Iterator[SyncLlamaMapper]:
-        """The same for code without an event loop: the chain runs in a thread of its own."""
+    def open_sync(cls, **options: Any) -> Iterator[SyncLlamaMapper]:
+        """The same for code without an event loop, with the same options: the chain runs in a thread of its own."""
         from anyio.from_thread import start_blocking_portal
 
-        opened = cls.open(tenant_id=tenant_id, wait_for_detectors_s=wait_for_detectors_s, **settings)
+        opened = cls.open(**options)
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened) as mapper:
             yield SyncLlamaMapper(mapper, portal)
 
@@ -92,16 +97,16 @@ class LlamaMapper:
         """Assess a ready-made request; the record comes with its one serialisation."""
         if request.tenant_id != self._tenant_id:
             request = request.model_copy(update={"tenant_id": self._tenant_id})
-        return await self._monolith.assessments.assess(request)
+        return await self._running.chain.assess(request)
 
     async def get(self, assessment_id: str) -> Assessment:
         """A stored record; raise `NOT_FOUND` if the tenant has none with this id."""
-        body = await self._monolith.assessments.get(self._tenant_id, assessment_id)
+        body = await self._running.chain.get(self._tenant_id, assessment_id)
         return Assessment.model_validate_json(body)
 
     async def map_labels(self, labels: Sequence[LabelQuery], *, frameworks: Sequence[str] = ()) -> LabelMappingResponse:
         """Map vendors' labels without content; labels that the catalogue does not know join the review queue."""
-        return await self._monolith.mapping.map_labels(
+        return await self._running.mapper.map_labels(
             LabelMappingRequest(labels=tuple(labels), frameworks=tuple(frameworks), tenant_id=self._tenant_id)
         )
 

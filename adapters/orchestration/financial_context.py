@@ -79,7 +79,7 @@ RULES: tuple[Rule, ...] = (
                 r"security (?:code|number)", r"sicherheitscode", r"c[oó]digo de seguridad", r"code de s[eé]curit[eé]"
             ),
             r"\d{3,4}",
-            MARK,
+            r"[^\n;!?\d]{0,30}?",
         ),
         0.9,
         near=_CARD,

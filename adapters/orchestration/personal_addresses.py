@@ -58,7 +58,13 @@ RULES: tuple[Rule, ...] = (
         ),
         0.75,
     ),
-    Rule(POSTAL_ADDRESS, re.compile(rf"(?<!\w){_DE_STREET} ?\d{{1,4}} ?[a-z]?(?!\w){_DE_TAIL}"), 0.8),
+    Rule(
+        POSTAL_ADDRESS,
+        re.compile(
+            rf"(?<!\w)(?!(?:Die|Der|Den|Das|Eine?r?|Diese[rn]?|Jede[rn]?|Keine|Welche[rn]?|Zur|Auf|Am|Im) (?:Str|Weg|Pl|Al|Ga|Ri|Da|Uf)){_DE_STREET} ?\d{{1,4}} ?[a-z]?(?!\w){_DE_TAIL}"
+        ),
+        0.8,
+    ),
     Rule(
         POSTAL_ADDRESS,
         re.compile(

@@ -57,8 +57,9 @@ RULES: tuple[Rule, ...] = (
     Rule(DATE_OF_BIRTH, cued(_BIRTH, _DATE, r"[^\n;!]{0,24}?"), 0.9),
     Rule(
         PASSPORT_NUMBER,
-        cued(_PASSPORT, r"(?=[A-Z0-9]{0,3}\d{4})[A-Z0-9]{1,3}\d[A-Z0-9]{4,7}"),
+        cued(_PASSPORT, r"[A-Z0-9]{6,10}"),
         0.85,
+        lambda value: sum(char.isdigit() for char in value) >= 4,
     ),
     Rule(
         DRIVER_LICENSE,

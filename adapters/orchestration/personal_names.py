@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 from llama_mapper.domain.orchestration.ports import RawFinding
 
-PERSON_NAME = "PERSON_NAME"
+PERSON_PARTICLES = r"(?:(?:von|van|de|der|den|del|la|le|da|di|dos|zu|bin|al|y)[ ]){0,2}"
+_NAME = "PERSON_NAME"
 
 _PART = (
     r"(?:[^\W\d_a-zß-öø-ÿ][\u2019'][^\W\d_a-zß-öø-ÿ]\w+|[^\W\d_a-zß-öø-ÿ]\w+"
     r"(?:[-\u2019'][^\W\d_]\w*){0,2}|[A-Z]\.)"
 )
-_NAME = rf"{_PART}(?:[ ](?:(?:von|van|de|der|den|del|la|le|da|di|dos|zu|bin|al|y)[ ]){{0,2}}{_PART}){{0,3}}"
+_NAME = rf"{_PART}(?:[ ]{_PARTICLES}{_PART}){{0,3}}"
 
 _INTRODUCED = (
     r"(?:my|his|her) (?:full |maiden |first |last |legal )?name(?:'s| is)|(?:i am|i'm|this is) called"
@@ -45,7 +46,7 @@ she it they am si no yes
 _STOP = frozenset(_STOP_WORDS.split())
 _PATTERNS: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(rf"(?<!\w)(?i:{_INTRODUCED})[ \t]{{0,2}}(?P<sep>[:=]?)[ \t]{{0,3}}[\"']?(?P<v>{_NAME})"), 0.8),
-    (re.compile(rf"(?<!\w)(?i:{_TITLES})(?P<sep>\.?)[ ](?P<v>{_NAME})"), 0.75),
+    (re.compile(rf"(?<!\w)(?i:{_TITLES})(?P<sep>\.?)[ ](?P<v>{_PARTICLES}{_NAME})"), 0.75),
     (
         re.compile(
             rf"(?<!\w)(?i:dear|hi|hello|hallo|liebe[r]?|sehr geehrte[r]? (?:herr|frau)|querid[oa]"

@@ -81,6 +81,7 @@ _NOT_PHONE = re.compile(
     + r"[^\n.;,]{0,18}$",
     re.IGNORECASE,
 )
+_EXTENSION = re.compile(r" ?(?:x|ext).*")
 _DATE_LIKE = re.compile(
     r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}.*)?|\d{4} ?[-\u2013] ?\d{4}|\d{3}-\d{2}-\d{4}"
     r"|(?:\d{1,3}\.){3}\d{1,3}"
@@ -100,8 +101,8 @@ def find_phones(text: str) -> Iterator[RawFinding]:
     for match in _CANDIDATE.finditer(text):
         start, end = match.span()
         value = match[0]
-        digits = sum(c.isdigit() for c in value)
-        if not 7 <= digits <= 21 or _DATE_LIKE.fullmatch(value) or payment_card(value):
+        digits = sum(c.isdigit() for c in _EXTENSION.sub("", value))
+        if not 7 <= digits <= (17 if value[:2] == "00" else 15) or _DATE_LIKE.fullmatch(value) or payment_card(value):
             continue
         cue = is_near(_CUE, text, start, end, 40, 16)
         if not cue and _NOT_PHONE.search(text, max(0, start - 40), start):
@@ -109,7 +110,12 @@ def find_phones(text: str) -> Iterator[RawFinding]:
         plain = value.isdigit()
         if plain and not cue and digits > 11:
             continue
-        if _valid(value):
+        shorter = value.rpartition(" ")[0]
+        if valid := _valid(value):
+            pass
+        elif sum(c.isdigit() for c in shorter) >= 7 and _valid(shorter):
+            valid, value, end = True, shorter, start + len(shorter)
+        if valid:
             if cue:
                 score = 0.9
             elif value[0] == "+" or value.startswith("00"):

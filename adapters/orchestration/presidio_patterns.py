@@ -29,14 +29,14 @@ _DESCRIPTOR = DetectorDescriptor(
     cost_ms_per_kchar=2.0,
 )
 
+_DIGIT = re.compile(r"\d")
 _SIX_DIGITS = re.compile(r"(?:\d[^\d\n]{0,3}){5}\d")
 _NEEDS: dict[str, Callable[[str], bool]] = {
     "EMAIL_ADDRESS": lambda text: "@" in text,
     "URL": lambda text: "." in text,
     "IP_ADDRESS": lambda text: "." in text or ":" in text,
     "MAC_ADDRESS": lambda text: ":" in text or "-" in text or "." in text,
-    "IT_FISCAL_CODE": lambda text: any(c.isdigit() for c in text),
-    "IN_PAN": lambda text: any(c.isdigit() for c in text),
+    **dict.fromkeys(("CRYPTO", "IBAN_CODE", "IT_FISCAL_CODE", "IN_PAN"), lambda text: _DIGIT.search(text) is not None),
 }
 """What text must have for a recogniser to be worth running; the others need six digits close together."""
 

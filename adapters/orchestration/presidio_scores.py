@@ -91,7 +91,9 @@ def score_hit(label: str, raw: float, text: str, start: int, end: int) -> float:
         raw = 0.7 if payment_card(value) else 0.3
     elif label == "US_SSN" and value.count("-") == 2 and value[0] != "9":
         raw = 0.6
-    elif label == "IP_ADDRESS" and (raw < 0.5 or _VERSION.search(text, max(0, start - 20), start)):
+    elif label == "IP_ADDRESS" and (
+        raw < 0.5 or _VERSION.search(text, max(0, start - 20), start) or _scope_operator(value)
+    ):
         return 0.15
     if is_near(worth.cue, text, start, end, _BEFORE, _AFTER):
         if label == "CREDIT_CARD" and raw < 0.5:
@@ -100,6 +102,11 @@ def score_hit(label: str, raw: float, text: str, start: int, end: int) -> float:
     if label == "US_SSN":
         raw = raw if raw == 0.6 else min(raw, 0.3)
     return min(raw, worth.bare)
+
+
+def _scope_operator(value: str) -> bool:
+    """Whether what reads as a short IPv6 address is rather two names joined as in C++ or Rust."""
+    return ":" in value and value.count(":") < 4 and sum(char.isdigit() for char in value) < 2
 
 
 def _url(value: str, raw: float) -> float:

@@ -38,7 +38,6 @@ CLOSED = "closed"
 SWITCHED_OFF = "switched off: no worker processes are configured"
 
 _LOAD_DEATHS = 2
-_STABLE_S = 30.0
 _END_GRACE_S = 0.5
 
 
@@ -260,21 +259,22 @@ class WorkerPool:
 
     async def _keep(self, slot: _Slot) -> None:
         """Keep one worker process alive, until cancelled."""
-        loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            began = loop.time()
+            failures += 1
             try:
-                await self._run_worker(slot)
+                if await self._run_worker(slot):
+                    # It worked until a scan ended it. A long pause would let one hostile text, sent again and again,
+                    # switch off every detector; loading anew is pause enough.
+                    failures = 1
             except OSError as error:
                 slot.reason = f"restarting: no worker process could be started ({type(error).__name__})"
             self._changed()
-            failures = 1 if loop.time() - began > _STABLE_S else failures + 1
             await asyncio.sleep(restart_wait_s(failures))
             slot.restarts += 1
 
-    async def _run_worker(self, slot: _Slot) -> None:
-        """Start a worker and see it to its end."""
+    async def _run_worker(self, slot: _Slot) -> bool:
+        """Start a worker and see it to its end; tell whether it ever got through its loading."""
         skip = [index for index, deaths in self._load_deaths.items() if deaths >= _LOAD_DEATHS]
         handle = await WorkerHandle.start(
             self._factories, skip, self._hard_limit_s, on_free=self._dispatch, on_loaded=self._changed
@@ -292,6 +292,10 @@ class WorkerPool:
             self._refresh()
             await handle.end(grace_s)
         self._bury(slot, handle)
+        return self._has_settled(handle)
+
+    def _has_settled(self, handle: WorkerHandle) -> bool:
+        return len(handle.ready) + len(handle.not_loaded) == len(self._factories)
 
     def _bury(self, slot: _Slot, handle: WorkerHandle) -> None:
         """Settle what a lost worker owed: the scan that it was in has failed, the others may go to another worker."""
@@ -318,10 +322,8 @@ class WorkerPool:
 
     def _refresh(self) -> None:
         """Say anew why each scanner cannot be asked, and whether every worker knows."""
-        count = len(self._factories)
-        self._reasons = [self._reason(index) for index in range(count)]
-        handles = [slot.handle for slot in self._slots]
-        if all(handle is not None and len(handle.ready) + len(handle.not_loaded) == count for handle in handles):
+        self._reasons = [self._reason(index) for index in range(len(self._factories))]
+        if all(slot.handle is not None and self._has_settled(slot.handle) for slot in self._slots):
             self._settled.set()
         else:
             self._settled.clear()

@@ -11,7 +11,7 @@ from llama_mapper.domain.kernel.errors import CatalogueError
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
 from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
 
-_DATA = "llama_mapper.domain.mapping.catalogue"
+_DATA = "llama_mapper.domain.mapping.catalogue.data"
 
 
 def load_catalogue() -> Catalogue:
@@ -21,7 +21,7 @@ def load_catalogue() -> Catalogue:
 
 def load_raw_catalogue() -> RawCatalogue:
     """The shipped documents as plain data, not validated yet."""
-    data = resources.files(_DATA) / "data"
+    data = resources.files(_DATA)
     return RawCatalogue(
         **{
             name: parse_document((data / f"{name}.yaml").read_text(encoding="utf-8"), name)

@@ -161,7 +161,7 @@ class MappingResponse(Contract):
     taxonomy: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
     """Canonical labels of the upheld findings, strongest first, each once."""
     scores: dict[CanonicalId, Score] = Field(default_factory=dict, max_length=256)
-    """Canonical label → the highest score of a finding with it."""
+    """Canonical label → the highest score of an upheld finding with it; empty where the format is `framework_view`."""
     confidence: Score
     """The least of the mapped labels' confidences; 1 where there was nothing to map, 0 where all abstained."""
     labels: Annotated[tuple[MappedLabel, ...], Field(max_length=8192)] = ()

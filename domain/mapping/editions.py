@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView, FrameworkEdition
 from llama_mapper.domain.contracts.mapping import FrameworkControl, FrameworkMapping

@@ -22,9 +22,7 @@ class ServedContext(StrEnum):
 def serve(
     context: Annotated[ServedContext, typer.Option(help="The monolith, or one context.")] = ServedContext.ALL,
     host: Annotated[str | None, typer.Option(help="Address to listen on; without API keys a loopback one.")] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port; default 8080, 8081, 8082 by context.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 lets the system choose.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve over HTTP until stopped."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.analysis.sql_history import SqlHistory
+from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.domain.analysis.service import AnalysisService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -18,7 +18,7 @@ class AnalysisContainer(containers.DeclarativeContainer):
 
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "analysis")
-    history = providers.Singleton(SqlHistory, database)
+    history = providers.Singleton(SqlFindingHistory, database)
     service = providers.Singleton(
         AnalysisService,
         catalogue=platform.catalogue,

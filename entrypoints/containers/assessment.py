@@ -21,9 +21,9 @@ class AssessmentContainer(containers.DeclarativeContainer):
     """Records on a relational database, evidence signed by a key file, the chain over the three Apis."""
 
     platform = providers.DependenciesContainer()
-    orchestration = providers.Dependency()
-    analysis = providers.Dependency()
-    mapping = providers.Dependency()
+    orchestration: providers.Dependency[OrchestrationApi] = providers.Dependency()
+    analysis: providers.Dependency[AnalysisApi] = providers.Dependency()
+    mapping: providers.Dependency[MappingApi] = providers.Dependency()
     database = providers.Singleton(database_for, platform.settings, "assessment")
     store = providers.Singleton(SqlAssessments, database)
     signer = providers.Singleton(load_or_create_signer, platform.key_directory)

@@ -33,6 +33,13 @@ def verify_evidence(file: Path, public_key: Path | None, settings: Settings) -> 
 
 def catalogue_findings() -> tuple[list[str], dict[str, int]]:
     """What contradicts itself in the shipped catalogue, and how much of everything there is."""
-    from llama_mapper.adapters.platform.catalogue_files import catalogue_counts, catalogue_problems
+    from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
+    from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
+    from llama_mapper.domain.mapping.catalogue.validation import validate_catalogue
 
-    return [str(problem) for problem in catalogue_problems()], catalogue_counts()
+    raw = load_raw_catalogue()
+    problems = [str(problem) for problem in validate_catalogue(raw)]
+    if problems:
+        return problems, {}
+    catalogue = Catalogue(raw)
+    return [], {"risk categories": len(catalogue.categories), "framework editions": len(catalogue.frameworks())}

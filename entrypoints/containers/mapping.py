@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.mapping.sql_reviews import SqlReviews
+from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -18,7 +18,7 @@ class MappingContainer(containers.DeclarativeContainer):
 
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
-    reviews = providers.Singleton(SqlReviews, database)
+    reviews = providers.Singleton(SqlReviewQueue, database)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,

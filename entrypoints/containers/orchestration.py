@@ -21,7 +21,20 @@ from llama_mapper.entrypoints.settings import Settings
 
 _ADAPTERS = "llama_mapper.adapters.orchestration"
 
-SCANNERS: Mapping[str, str] = {}
+SCANNERS: Mapping[str, str] = {
+    "secret_phrases": f"{_ADAPTERS}.content_scanners.secrets_phrases:secret_phrase_scanner",
+    "violence": f"{_ADAPTERS}.content_scanners.violence_rules:violence_scanner",
+    "betterleaks": f"{_ADAPTERS}.content_scanners.secrets_betterleaks:betterleaks_scanner",
+    "language": f"{_ADAPTERS}.content_scanners.language_py3langid:langid_scanner",
+    "detect_secrets": f"{_ADAPTERS}.content_scanners.secrets_detect_secrets:detect_secrets_scanner",
+    "picket": f"{_ADAPTERS}.content_scanners.prompt_attack_picket:picket_scanner",
+    "personal_context": f"{_ADAPTERS}.personal_context:personal_context_scanner",
+    "financial_context": f"{_ADAPTERS}.financial_context:financial_context_scanner",
+    "health": f"{_ADAPTERS}.health.scanner:health_scanner",
+    "presidio": f"{_ADAPTERS}.presidio_patterns:presidio_scanner",
+    "toxicity": f"{_ADAPTERS}.content_scanners.toxicity_alt_profanity_check:profanity_check_scanner",
+    "presidio_ner": f"{_ADAPTERS}.presidio_ner:presidio_ner_scanner",
+}
 """Shipped detector → the factory of its scanner; quick ones first, for they load in this order."""
 
 

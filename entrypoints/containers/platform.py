@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
@@ -15,12 +15,9 @@ from llama_mapper.entrypoints.containers.databases import database_for
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def _key_file(settings: Settings, name: str) -> Path:
-    return settings.data_dir / "keys" / name
+    return Path(settings.data_dir) / "keys" / name
 
 
 class PlatformContainer(containers.DeclarativeContainer):

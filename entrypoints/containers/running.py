@@ -10,7 +10,7 @@ from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
-from llama_mapper.domain.kernel.errors import ServiceError
+from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
@@ -41,6 +41,20 @@ class Running:
     assessments: AssessmentApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
+
+    @property
+    def chain(self) -> AssessmentApi:
+        """The chain, where it runs here; raise `CONFIGURATION_INVALID` where it does not."""
+        if self.assessments is None:
+            raise ConfigurationError("the chain does not run in this process")
+        return self.assessments
+
+    @property
+    def mapper(self) -> MappingApi:
+        """The mapping context, where it runs here; raise `CONFIGURATION_INVALID` where it does not."""
+        if self.mapping is None:
+            raise ConfigurationError("the mapping context does not run in this process")
+        return self.mapping
 
 
 def database_check(database: Database) -> ReadinessCheck:

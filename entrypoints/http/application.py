@@ -28,9 +28,10 @@ def create_application(
     *,
     version: str,
     docs: bool,
+    timeout_s: float,
 ) -> Starlette:
     """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`."""
-    routes = [route_of(operation, authenticator) for operation in operations]
+    routes = [route_of(operation, authenticator, timeout_s) for operation in operations]
     if docs:
         routes += _docs_routes(operations, version)
     return Starlette(

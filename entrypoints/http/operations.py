@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_mapper.domain.contracts.refusals import refusal_of
-from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
+from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
@@ -25,7 +26,8 @@ BODY_ERRORS = (
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
 ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH)
-SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE)
+SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
+_LATE = "the request took longer than this server allows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,18 @@ class Operation:
         return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def route_of(operation: Operation, authenticator: Authenticator) -> Route:
-    """The operation as a route: authenticated, permitted, handled, and every error answered as a problem."""
+def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
+    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
     handler, scope = operation.handler, operation.scope
 
     async def endpoint(request: Request) -> Response:
         try:
-            principal = await authenticator.authenticate(request)
-            principal.require(scope)
-            return await handler(request, principal)
+            async with asyncio.timeout(timeout_s):
+                principal = await authenticator.authenticate(request)
+                principal.require(scope)
+                return await handler(request, principal)
+        except TimeoutError:
+            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
         except ServiceError as error:
             return refusal(error)
         except PydanticError as error:

@@ -55,6 +55,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         metrics.on_request,
         version=service_version(),
         docs=settings.docs_enabled,
+        timeout_s=settings.request_timeout_ms / 1000.0,
     )
 
 

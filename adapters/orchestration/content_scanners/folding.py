@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _EDIT = re.compile(r"\s{2,}|[^\x20-\x7e]")
-_PUNCTUATION = {ord(a): b for a, b in zip("‘’‚‛´`“”„«»–—‐‑−…", ["'"] * 6 + ['"'] * 5 + ["-"] * 5 + ["..."], strict=True)}
+_PUNCTUATION = {
+    ord(a): b for a, b in zip("‘’‚‛´`“”„«»–—‐‑−…", ["'"] * 6 + ['"'] * 5 + ["-"] * 5 + ["..."], strict=True)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,9 @@ _WINDOW, _OVERLAP = 4096, 512
 # A word that the keyword plugin looks for: most lines have none, and the plugin is the slowest.
 _TELLING = re.compile(r"key|pass|pwd|secret|contrase", re.IGNORECASE)
 
-_PLACEHOLDERS = frozenset("password passwd secret changeme change_me example xxxx none null true false user pass".split())
+_PLACEHOLDERS = frozenset(
+    "password passwd secret changeme change_me example xxxx none null true false user pass".split()
+)
 
 
 class DetectSecretsScanner:

@@ -17,9 +17,7 @@ _NAME = (
     r"(?:pass[ _-]?words?|passwd|pass[ -]?phrase|pass[ -]?code|access code|login code|pwd|pw|passw(?:ort|örter|oerter)"
     r"|kennwort|zugangscode|geheimzahl|contrase(?:ñ|n|ni)a|clave(?: de acceso| secreta)?|pin(?:[ -]?(?:code|number|nummer))?)"
 )
-_OF = (
-    r"(?:[ \t]{1,3}(?:for|to|of|on|in|at|from|für|fuer|zum|zur|des|der|vom|von|del?|para|am|im)\b[^\n.:;=\"'?!]{1,50}?)?"
-)
+_OF = r"(?:[ \t]{1,3}(?:for|to|of|on|in|at|from|für|fuer|zum|zur|des|der|vom|von|del?|para|am|im)\b[^\n.:;=\"'?!]{1,50}?)?"
 _LINK = (
     r"(?P<link>[\"']?[ \t]{0,3}(?::=|=>|->|→|:|=)[ \t]{0,3}"
     r"|[ \t]{1,3}(?:is now|is still|is|are|was|will be|set to|has been set to|changed to|ist jetzt|ist|lautet|heißt|heisst|war"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SEPARATORS = re.compile(r"[\s\-_/.:\u2010-\u2015]+")
-_DIGITS_APART = re.compile(r"(?<=\d)[\s\-_/.:\u2010-\u2015]+(?=\d)")
+_RUN = r"[\s\-_/.:\u2010-\u2015]+"
+_BETWEEN_DIGITS = re.compile(rf"(?<=\d){_RUN}(?=\d)")
+_ELSEWHERE = re.compile(rf"(?<!\d){_RUN}|{_RUN}(?!\d)")
 _TAGS = frozenset("BIESUL")
 
 
@@ -18,10 +19,7 @@ def normalise(label: str) -> str:
     """
     if not label.isascii():
         label = unicodedata.normalize("NFKC", label)
-    folded = label.casefold()
-    if any(character.isdigit() for character in folded):
-        folded = _DIGITS_APART.sub("\0", folded)
-    return _SEPARATORS.sub("", folded).replace("\0", " ")
+    return _ELSEWHERE.sub("", _BETWEEN_DIGITS.sub(" ", label.casefold()))
 
 
 def without_tag(label: str) -> str | None:

@@ -51,7 +51,9 @@ async def test_processes_that_start_together_do_not_block_each_other(records: De
 
 class RecordMachine(StoreMachine):
     context = "orchestration"
-    descriptors = st.builds(a_descriptor, st.sampled_from(["a", "B", "é"]), st.sampled_from("12"), st.sampled_from("vw"))
+    descriptors = st.builds(
+        a_descriptor, st.sampled_from(["a", "B", "é"]), st.sampled_from("12"), st.sampled_from("vw")
+    )
 
     def __init__(self, place: StorePlace, loop: LoopThread) -> None:
         super().__init__(place, loop)

@@ -75,7 +75,12 @@ async def test_an_assessment_without_findings_still_counts(history: FindingHisto
 
 async def test_the_window_takes_its_first_moment_and_leaves_its_last(history: FindingHistory) -> None:
     tick = timedelta(microseconds=1)
-    moments = {"before": NOON - tick, "first": NOON, "late": NOON + timedelta(days=1) - tick, "end": NOON + timedelta(1)}
+    moments = {
+        "before": NOON - tick,
+        "first": NOON,
+        "late": NOON + timedelta(days=1) - tick,
+        "end": NOON + timedelta(1),
+    }
     await history.record([an_entry(name, at, **{name: 1}) for name, at in moments.items()])
     window = await history.window("acme", NOON, NOON + timedelta(days=1))
     assert set(window.present) == {"pii.first", "pii.late"}

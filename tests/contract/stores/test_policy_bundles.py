@@ -96,7 +96,9 @@ class BundleMachine(StoreMachine):
 
     @rule(tenant=TENANTS)
     def list(self, tenant: str) -> None:
-        own = sorted((name, [*versions.values()][-1]) for (owner, name), versions in self.model.items() if owner == tenant)
+        own = sorted(
+            (name, [*versions.values()][-1]) for (owner, name), versions in self.model.items() if owner == tenant
+        )
         assert self.do(self.bundles.list(tenant)) == [bundle for _, bundle in own]
 
 

@@ -7,6 +7,7 @@ that no answer can break the request.
 from __future__ import annotations
 
 import heapq
+import re
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
@@ -14,7 +15,8 @@ from llama_mapper.domain.contracts.orchestration import Finding, Span
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding, TextDigests
 
 FINDINGS_LIMIT = 1000
-_LABEL_LIMIT = 256
+# What the contract admits as a label. Lone surrogates are out as well: no JSON answer can carry them.
+_LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 _UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
 
 
@@ -88,24 +90,13 @@ def _score(raw: object) -> float:
     if not isinstance(raw, RawFinding):
         raise MalformedAnswer("a finding is of another type")
     label, score = raw.label, raw.score
-    if not isinstance(label, str) or not 0 < len(label) <= _LABEL_LIMIT or label.isspace() or not _encodes(label):
-        raise MalformedAnswer(f"a finding's label is not text of 1 to {_LABEL_LIMIT} characters")
+    if not isinstance(label, str) or not _LABEL.fullmatch(label) or label.isspace():
+        raise MalformedAnswer("a finding's label is not text of 1 to 256 characters without control characters")
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise MalformedAnswer("a finding's score is not a number")
     if not 0.0 <= score <= 1.0:  # NaN and the infinities are not either
         raise MalformedAnswer("a finding's score is outside 0 to 1")
     return float(score)
-
-
-def _encodes(text: str) -> bool:
-    """Whether `text` is free of lone surrogates, which no JSON answer can carry."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_language(code: object) -> bool:

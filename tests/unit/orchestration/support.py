@@ -70,6 +70,9 @@ class SmallCatalogue:
     def resolve_frameworks(self, refs: Sequence[str]) -> tuple[FrameworkEdition, ...]:
         return ()
 
+    def evidence_requirement(self, control_id: str, edition: FrameworkEdition) -> str:
+        return ""
+
     def controls(self, canonical: str, edition: FrameworkEdition) -> tuple[ControlLink, ...]:
         return ()
 

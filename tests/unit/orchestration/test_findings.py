@@ -59,7 +59,7 @@ def test_a_score_that_is_no_score_makes_the_answer_malformed(score: Any) -> None
         read(finding(score=score))
 
 
-@pytest.mark.parametrize("label", ["", "  ", "x" * 257, None, 7, b"EMAIL", "\ud800"])
+@pytest.mark.parametrize("label", ["", "  ", "x" * 257, None, 7, b"EMAIL", "\ud800", "a\x00b", "a\n"])
 def test_a_label_that_is_no_label_makes_the_answer_malformed(label: Any) -> None:
     with pytest.raises(MalformedAnswer, match="label"):
         read(finding(label))

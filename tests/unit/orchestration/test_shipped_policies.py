@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 
 from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
@@ -42,10 +44,12 @@ DECLARED: Mapping[str, tuple[str, ...]] = {
     "betterleaks": (SECRET, "security.tokens"),
     "detect_secrets": (SECRET, "security.tokens"),
     "health": ("pii.health_records",),
-    "identifiers": (EMAIL, "pii.financial_data"),
+    "financial_context": ("pii.financial_data",),
     "language": (),
+    "personal_context": (EMAIL,),
     "picket": (ATTACK,),
     "presidio": (EMAIL, "pii.financial_data", "pii.online_identifiers"),
+    "presidio_ner": ("pii.location_data",),
     "prompt_attack": (ATTACK,),
     "secret_phrases": (SECRET,),
     "toxicity": (TOXIC,),
@@ -236,3 +240,16 @@ async def test_the_whole_service_runs_on_the_shipped_policy() -> None:
     assert response.coverage_achieved == 1.0
     assert response.verdict.action is VerdictAction.BLOCK
     assert [info.bundle for info in await subject.policies("t1")] == ["default", "strict"]
+
+
+@pytest.mark.parametrize("name", ["default", "strict"])
+async def test_every_category_that_a_shipped_bundle_names_is_in_the_shipped_taxonomy(name: str) -> None:
+    text = (files("llama_mapper.domain.mapping") / "catalogue" / "data" / "taxonomy.yaml").read_text("utf-8")
+    domains = yaml.safe_load(text)["domains"]
+    known = {category["id"] for domain in domains for category in domain["categories"]}
+    known |= {f"{domain['id']}.*" for domain in domains} | {"*"}
+    defaults = BUNDLES[name].data["defaults"]
+    named = {*defaults["actions"]["categories"], *defaults["conflicts"]["categories"]}
+    for profile in defaults["content_types"].values():
+        named.update(profile["categories"], profile["required_categories"])
+    assert named <= known

@@ -126,24 +126,28 @@ class _Worker:
     def _load(self) -> None:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(_QUICK_SWITCH_S)  # loading yields to the scanners that are ready
+        gc.disable()  # imports and models would set off one full collection after the other, to find nothing
+        report = b""
         for index, factory in enumerate(self._factories):
-            if index in self._skip:
-                continue
-            self._send(encode(Kind.LOADING, 0, index))
-            try:
-                scanner = build_scanner(factory)
-                scanner.load()
-            except ScannerNotInstalled as error:
-                self._send(encode(Kind.NOT_LOADED, 0, index, f"not installed: {error}"[:300].encode()))
-            except BaseException as error:
-                reason = b"failed to load (" + _class_name(error) + b")"
-                self._send(encode(Kind.NOT_LOADED, 0, index, reason))
-            else:
-                self._scanners[index] = scanner
-                self._send(encode(Kind.LOADED, 0, index))
-        sys.setswitchinterval(interval)
+            if index not in self._skip:
+                self._send(report + encode(Kind.LOADING, 0, index))
+                report = self._load_one(index, factory)
         gc.collect()
         gc.freeze()  # models are never garbage: later collections need not visit them
+        gc.enable()
+        sys.setswitchinterval(interval)
+        self._send(report)  # only now, for the collection holds up every scan
+
+    def _load_one(self, index: int, factory: str) -> bytes:
+        try:
+            scanner = build_scanner(factory)
+            scanner.load()
+        except ScannerNotInstalled as error:
+            return encode(Kind.NOT_LOADED, 0, index, f"not installed: {error}"[:300].encode())
+        except BaseException as error:
+            return encode(Kind.NOT_LOADED, 0, index, b"failed to load (" + _class_name(error) + b")")
+        self._scanners[index] = scanner
+        return encode(Kind.LOADED, 0, index)
 
 
 def _class_name(error: BaseException) -> bytes:

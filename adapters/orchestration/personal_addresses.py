@@ -31,6 +31,10 @@ _DE_STREET = (
     r"(?:[^\W\d_a-zß-öø-ÿ][\wäöüß\-]{1,30}(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring|damm|ufer|chaussee)"
     r"|[^\W\d_a-zß-öø-ÿ][\wäöüß\-]{1,30} (?:Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Gasse|Ring|Damm|Ufer))"
 )
+_NO_STREET = (
+    r"(?!(?:Die|Der|Den|Das|Eine?r?|Diese[rn]?|Jede[rn]?|Keine|Welche[rn]?|Zur) "
+    r"(?:Str|Weg|Pl|Al|Ga|Ri|Da|Uf))"
+)
 _DE_TAIL = rf"(?:,?\s{{1,3}}(?:D-)?\d{{5}} {_CITY}(?:[ ]{_CITY})?)?"
 _ES_TYPE = (
     r"(?:[Cc]alle|C/|c/|[Aa]venida|[Aa]vda\.?|[Aa]v\.|[Pp]laza|[Pp]aseo|[Cc]arrer|[Cc]amino"
@@ -60,9 +64,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         POSTAL_ADDRESS,
-        re.compile(
-            rf"(?<!\w)(?!(?:Die|Der|Den|Das|Eine?r?|Diese[rn]?|Jede[rn]?|Keine|Welche[rn]?|Zur|Auf|Am|Im) (?:Str|Weg|Pl|Al|Ga|Ri|Da|Uf)){_DE_STREET} ?\d{{1,4}} ?[a-z]?(?!\w){_DE_TAIL}"
-        ),
+        re.compile(rf"(?<!\w){_NO_STREET}{_DE_STREET} ?\d{{1,4}} ?[a-z]?(?!\w){_DE_TAIL}"),
         0.8,
     ),
     Rule(

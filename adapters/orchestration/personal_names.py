@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from llama_mapper.domain.orchestration.ports import RawFinding
 
-PERSON_PARTICLES = r"(?:(?:von|van|de|der|den|del|la|le|da|di|dos|zu|bin|al|y)[ ]){0,2}"
-_NAME = "PERSON_NAME"
+PERSON_NAME = "PERSON_NAME"
 
+_PARTICLES = r"(?:(?:von|van|de|der|den|del|la|le|da|di|dos|zu|bin|al|y)[ ]){0,2}"
 _PART = (
     r"(?:[^\W\d_a-zß-öø-ÿ][\u2019'][^\W\d_a-zß-öø-ÿ]\w+|[^\W\d_a-zß-öø-ÿ]\w+"
     r"(?:[-\u2019'][^\W\d_]\w*){0,2}|[A-Z]\.)"

@@ -81,6 +81,7 @@ _NOT_PHONE = re.compile(
     + r"[^\n.;,]{0,18}$",
     re.IGNORECASE,
 )
+_DASHED = re.compile(r"\d[-.]\d")
 _EXTENSION = re.compile(r" ?(?:x|ext).*")
 _DATE_LIKE = re.compile(
     r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}.*)?|\d{4} ?[-\u2013] ?\d{4}|\d{3}-\d{2}-\d{4}"
@@ -111,10 +112,11 @@ def find_phones(text: str) -> Iterator[RawFinding]:
         if plain and not cue and digits > 11:
             continue
         shorter = value.rpartition(" ")[0]
-        if valid := _valid(value):
-            pass
-        elif sum(c.isdigit() for c in shorter) >= 7 and _valid(shorter):
+        mixed = _DASHED.search(shorter) is not None  # what follows a dashed number after a space is something else
+        valid = not mixed and _valid(value)
+        if not valid and sum(c.isdigit() for c in shorter) >= 7 and _valid(shorter):
             valid, value, end = True, shorter, start + len(shorter)
+        valid = valid or (mixed and _valid(value))
         if valid:
             if cue:
                 score = 0.9

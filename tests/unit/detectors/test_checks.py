@@ -79,7 +79,7 @@ def test_what_lies_in_no_block_is_no_icd_10_code(value: str) -> None:
 
 
 def valid_numbers(check: Callable[[str], bool], prefix: str, size: int) -> st.SearchStrategy[str]:
-    """Numbers of `size` characters that begin with `prefix` and satisfy `check`, completed by trying the last two digits."""
+    """Numbers of `size` characters that begin with `prefix` and satisfy `check`, by trying the last two digits."""
 
     def complete(body: str) -> str:
         for end in range(100):

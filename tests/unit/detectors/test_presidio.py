@@ -107,7 +107,10 @@ def test_no_text_reaches_a_log_at_debug_level(presidio: TextScanner, caplog: pyt
     caplog.set_level(logging.DEBUG)
     for name in ("presidio-analyzer", "decision_process", "tldextract"):
         logging.getLogger(name).setLevel(logging.DEBUG)
-    marked = "MARKED7Q mail marked7q@example.com card 4111111111111111 iban gb82west12345698765432 ssn 536-22-8417 tel 2125550142"
+    marked = (
+        "MARKED7Q mail marked7q@example.com card 4111111111111111 iban gb82west12345698765432 ssn 536-22-8417 "
+        "tel 2125550142"
+    )
     assert len(presidio.scan(marked).findings) >= 5
     assert caplog.records == []
 
@@ -128,7 +131,9 @@ scanner = presidio_scanner()
 scanner.load()
 sys.addaudithook(audit)
 scanner.load()
-found = scanner.scan("jordan@example.com https://example.co.uk/x example.org 203.0.113.7 4111111111111111 +49 30 12345678")
+found = scanner.scan(
+    "jordan@example.com https://example.co.uk/x example.org 203.0.113.7 4111111111111111 +49 30 12345678"
+)
 assert len(found.findings) >= 6, found
 assert not seen, seen
 """

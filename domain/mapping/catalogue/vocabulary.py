@@ -74,7 +74,8 @@ def vendor_tables(vocabularies: Mapping[str, Any]) -> dict[tuple[str, str | None
         versions: list[LabelTable] = []
         for version, listed in entry["versions"].items():
             exact, families = _meanings(vendors, listed)
-            table = label_table(_matches(exact, prior), _matches(families, prior))
+            # A detector may name the family alone.
+            table = label_table(_matches({**families, **exact}, prior), _matches(families, prior))
             versions.append(table)
             tables[vendor, version] = table
             for alias in listed.get("aliases", ()):

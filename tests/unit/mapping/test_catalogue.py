@@ -92,8 +92,8 @@ def test_a_shared_list_leaves_out_what_it_says_and_adds_its_own(catalogue: Catal
     assert catalogue.match("betterleaks", "2.0.0", "groq-api-key") is not None
 
 
-def test_a_family_answers_for_each_of_its_variants(catalogue: CatalogueView) -> None:
-    variants = ("IPI/Exfil.Send.A", "IPI/Exfil.Send.Z64")
+def test_a_family_answers_for_itself_and_each_of_its_variants(catalogue: CatalogueView) -> None:
+    variants = ("IPI/Exfil.Send", "IPI/Exfil.Send.A", "IPI/Exfil.Send.Z64")
     matches = {catalogue.match("aicordon_picket", "1.4.0", variant) for variant in variants}
     assert [match.canonical for match in matches if match] == ["security.prompt_attack.indirect_injection"]
     assert catalogue.match("aicordon_picket", "1.4.0", "IPI/No.Such.A") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from llama_mapper.entrypoints.report.charts import stacked_bars
-from llama_mapper.entrypoints.report.data import RISK_BANDS, FrameworkRow, ReportData
+from llama_mapper.entrypoints.report.data import RISK_BANDS, ControlRow, FrameworkRow, ReportData
 from llama_mapper.entrypoints.report.summary import ACTIONS, SEVERITIES, RunSummary
 
 CATEGORIES_IN_CHART = 20
@@ -31,7 +32,7 @@ def render_report(data: ReportData, title: str, generated_at: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": moment, "count": count, "percent": percent}
+    environment.filters |= {"moment": moment, "count": count, "percent": percent, "by_id": by_id}
     summary = data.summary
     frameworks = sorted(data.frameworks.values(), key=lambda row: (list(_KINDS).index(row.kind), row.ref))
     touched = [framework for framework in frameworks if framework.controls]
@@ -69,10 +70,22 @@ def count(number: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share between 0 and 1; never rounded up to 100 % or down to 0 %."""
-    if 0.0 < share < 0.01:
-        return "< 1 %"
-    return f"{int(share * 100 + 1e-9)} %"
+    """A share between 0 and 1 with one decimal; 100 and 0 only where it is all or none."""
+    shown = f"{share * 100:.1f} %"
+    if share < 1.0 and shown == "100.0 %":
+        return "> 99.9 %"
+    return "< 0.1 %" if share > 0.0 and shown == "0.0 %" else shown
+
+
+def by_id(controls: Iterable[ControlRow]) -> list[ControlRow]:
+    """Controls in the order of their ids, numbers within an id by size: `Article.5` before `Article.32`."""
+    return sorted(
+        controls, key=lambda row: [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in _parts(row)]
+    )
+
+
+def _parts(row: ControlRow) -> list[str]:
+    return [part for part in re.split(r"([0-9]+)", row.id) if part]
 
 
 def _verdicts(summary: RunSummary) -> Markup:

@@ -59,7 +59,12 @@ SEVERITIES = {
 }
 
 CONTROLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    EMAIL: {"soc2": ("CC6.1", "P4.1"), "iso27001": ("A.5.34", "A.8.16"), "hipaa": ("164.502",), "owasp_llm": ("LLM02",)},
+    EMAIL: {
+        "soc2": ("CC6.1", "P4.1"),
+        "iso27001": ("A.5.34", "A.8.16"),
+        "hipaa": ("164.502",),
+        "owasp_llm": ("LLM02",),
+    },
     HEALTH: {"soc2": ("CC6.1",), "hipaa": ("164.502", "164.312(b)")},
     SECRET: {"soc2": ("CC6.1", "CC7.2"), "iso27001": ("A.5.17",), "owasp_llm": ("LLM02",)},
     INJECTION: {"soc2": ("CC7.2",), "owasp_llm": ("LLM01",)},
@@ -163,14 +168,16 @@ def window_of(entries: Iterable[HistoryEntry], since: datetime, until: datetime)
     )
 
 
-def past_entries(daily: Mapping[str, Sequence[int]], *, now: datetime = NOW, tenant: str = "acme") -> list[HistoryEntry]:
+def past_entries(
+    daily: Mapping[str, Sequence[int]], *, now: datetime = NOW, tenant: str = "acme"
+) -> list[HistoryEntry]:
     """One assessment a day at 09:00 for the days before today; `daily` is category → counts, the last is yesterday."""
     days = max(len(counts) for counts in daily.values())
     entries = []
     for back in range(days, 0, -1):
         at = datetime.combine(now.date() - timedelta(days=back), datetime.min.time(), UTC) + timedelta(hours=9)
         found = {category: counts[-back] for category, counts in daily.items() if back <= len(counts) and counts[-back]}
-        entries.append(HistoryEntry(tenant, f"past_{back}", at, found))
+        entries.append(HistoryEntry("acme", f"past_{back}", at, found))
     return entries
 
 
@@ -242,7 +249,9 @@ def orchestrated(
     )
 
 
-def outcome(category: str, *, flagged: bool, by: Sequence[str] = ("one",), not_by: Sequence[str] = ()) -> CategoryOutcome:
+def outcome(
+    category: str, *, flagged: bool, by: Sequence[str] = ("one",), not_by: Sequence[str] = ()
+) -> CategoryOutcome:
     return CategoryOutcome(
         category=category,
         flagged=flagged,

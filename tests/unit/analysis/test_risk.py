@@ -88,7 +88,9 @@ def test_another_finding_never_lowers_risk(found: list[Reading], another: Readin
 
 @given(st.lists(readings, min_size=1, max_size=12), st.data(), histories)
 @settings(max_examples=150, deadline=None)
-def test_a_higher_score_never_lowers_risk(found: list[Reading], data: st.DataObject, entries: list[HistoryEntry]) -> None:
+def test_a_higher_score_never_lowers_risk(
+    found: list[Reading], data: st.DataObject, entries: list[HistoryEntry]
+) -> None:
     i = data.draw(st.integers(0, len(found) - 1))
     higher = data.draw(st.floats(found[i].score, 1.0))
     raised = [*found[:i], Reading(found[i].meaning, higher, found[i].identity), *found[i + 1 :]]

@@ -47,3 +47,11 @@ class EvidenceSigner(Protocol):
     def sign(self, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature (RFC 8032) of `message`."""
         ...
+
+
+class EvidenceVerifier(Protocol):
+    """One public key to verify evidence with."""
+
+    def verify(self, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` is this key's Ed25519 signature (RFC 8032) of `message`; raises nothing."""
+        ...

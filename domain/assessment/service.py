@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from llama_mapper.domain.assessment.evidence import evidence_document, seal
+from llama_mapper.domain.assessment.envelope import seal
+from llama_mapper.domain.assessment.evidence import evidence_document
 from llama_mapper.domain.assessment.ports import AssessmentRow, AssessmentStore, EvidenceSigner
 from llama_mapper.domain.contracts.analysis import AnalysisApi, AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import (

@@ -119,7 +119,7 @@ class CatalogueView(Protocol):
         ...
 
     def evidence_requirement(self, control_id: str, edition: FrameworkEdition) -> str:
-        """What an auditor would ask to see for a control; empty if unknown."""
+        """What an auditor would ask to see for a control, in one sentence; empty if unknown."""
         ...
 
 

@@ -177,7 +177,7 @@ def past_entries(
     for back in range(days, 0, -1):
         at = datetime.combine(now.date() - timedelta(days=back), datetime.min.time(), UTC) + timedelta(hours=9)
         found = {category: counts[-back] for category, counts in daily.items() if back <= len(counts) and counts[-back]}
-        entries.append(HistoryEntry(tenant, f"past_{back}", at, found))
+        entries.append(HistoryEntry("acme", f"past_{back}", at, found))
     return entries
 
 

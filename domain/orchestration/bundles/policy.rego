@@ -59,9 +59,12 @@ primary := named | {name | some name in judges; name in profile.primary_detector
 
 secondary := (judges | auxiliary) - primary
 
-terms[name] := object.union(config.detector_defaults, object.get(config.detectors, name, {})) if {
-	some name in primary | secondary
-}
+# A detector's own entry stands before what all primary detectors have, and that before what all have.
+terms[name] := object.union(config.detector_defaults, object.get(config.detectors, name, {})) if some name in secondary
+
+terms[name] := object.union(primary_defaults, object.get(config.detectors, name, {})) if some name in primary
+
+primary_defaults := object.union(config.detector_defaults, config.primary_detector_defaults)
 
 requirements[category] := config.coverage.category_weight if some category in required
 

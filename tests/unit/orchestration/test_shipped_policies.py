@@ -122,7 +122,7 @@ async def test_clinical_text_has_the_health_detector_among_the_primary_ones() ->
 
 async def test_named_categories_choose_exactly_the_detectors_that_judge_them() -> None:
     plan = await planned(categories=[ATTACK])
-    assert (plan.categories, plan.primary, plan.secondary) == ((ATTACK,), ("prompt_attack",), ("language", "picket"))
+    assert (plan.categories, plan.primary, plan.secondary) == ((ATTACK,), ("picket", "prompt_attack"), ("language",))
 
 
 async def test_a_new_detector_takes_part_by_what_it_declares() -> None:
@@ -172,7 +172,8 @@ async def test_the_default_actions_are_the_documented_ones(category: str, score:
 
 async def test_the_strict_bundle_refuses_what_it_did_not_see() -> None:
     plan = await planned("strict")
-    assert {one.failure_mode for one in plan.terms.values()} == {FailureMode.CLOSED}
+    assert {plan.terms[name].failure_mode for name in plan.primary} == {FailureMode.CLOSED}
+    assert {plan.terms[name].failure_mode for name in plan.secondary} == {FailureMode.OPEN}
     assert (plan.coverage.threshold, plan.coverage.on_insufficient) == (1.0, VerdictAction.BLOCK)
     assert plan.coverage.language_gaps is LanguageGaps.LOWER_COVERAGE
     assert plan.conflicts.of("content.sexual") is ConflictMethod.MOST_RESTRICTIVE

@@ -1,6 +1,6 @@
 """What saving an assessment and reading a history window cost, beside plain `sqlite3` in the same run.
 
-    python bench/stores.py [folder] [--rows 1000000]
+python bench/stores.py [folder] [--rows 1000000]
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ async def saving(folder: Path, rounds: int = 3, saves: int = 2_000) -> None:
         for count in (1, 16):
             times, rate = await clients(save, count, saves)
             p50, p99 = quantiles(times)
-            print(f"  {count:2d} clients: p50 {p50:.0f} us, p99 {p99:.0f} us, {rate:.0f}/s, p50 / floor {p50 / base:.1f}")
+            print(
+                f"  {count:2d} clients: p50 {p50:.0f} us, p99 {p99:.0f} us, {rate:.0f}/s, p50 / floor {p50 / base:.1f}"
+            )
     await database.close()
 
 
@@ -98,7 +100,7 @@ async def reading(folder: Path, rows: int) -> None:
     database = await opened(folder, "analysis")
     history = SqlFindingHistory(database)
     categories = [f"pii.c{number}" for number in range(12)]
-    draw = random.Random(7)  # noqa: S311  # a benchmark's data
+    draw = random.Random(7)  # a benchmark's data
     second = timedelta(days=30) / rows
 
     def entry(number: int) -> HistoryEntry:

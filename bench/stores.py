@@ -100,7 +100,7 @@ async def reading(folder: Path, rows: int) -> None:
     database = await opened(folder, "analysis")
     history = SqlFindingHistory(database)
     categories = [f"pii.c{number}" for number in range(12)]
-    draw = random.Random(7)  # noqa: S311  # a benchmark's data
+    draw = random.Random(7)  # a benchmark's data
     second = timedelta(days=30) / rows
 
     def entry(number: int) -> HistoryEntry:

@@ -31,9 +31,10 @@ class Database:
 
     `location` is a folder, in which the context has the file `<context>.db`, or a `postgresql://` URL, on which it
     has the schema `<context>`. `synchronous` is SQLite's: `NORMAL` keeps what was acknowledged through a crash of the
-    process, and what is older than about a second through a loss of power; `FULL` keeps all through both. `lock_timeout_s` is how long to wait for another writer of the file.
-    On PostgreSQL, `open` refuses a role that row-level security does not bind, unless `unbound_role` permits it
-    (for migrations). Every method raises `STORE_UNAVAILABLE` if the database cannot be used.
+    process, and what is older than about a second through a loss of power; `FULL` keeps all through both.
+    `lock_timeout_s` is how long to wait for another process that writes the file, or for a free connection.
+    On PostgreSQL, `open` refuses a role that row-level security does not bind (`CONFIGURATION_INVALID`), unless
+    `unbound_role` permits it, for migrations. Every method raises `STORE_UNAVAILABLE` if the database cannot be used.
     """
 
     def __init__(
@@ -141,36 +142,34 @@ class Database:
     async def _checkpoint_regularly(self, engine: AsyncEngine) -> None:
         # SQLite would copy the log into the file, and sync both, on some writer's time: 5 to 30 ms for whoever it hits.
         done = 0
-        async with engine.connect() as connection:
-            statements: Any = (await connection.get_raw_connection()).driver_connection
-            while True:
-                await asyncio.sleep(_CHECKPOINT_INTERVAL_S)
-                if done != self._statements_run:
-                    done = self._statements_run
-                    # A checkpoint that fails loses nothing, and the next one makes up for it.
-                    with contextlib.suppress(StoreError), _translated():
-                        await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+        while True:
+            await asyncio.sleep(_CHECKPOINT_INTERVAL_S)
+            if done == self._statements_run:
+                continue
+            done = self._statements_run
+            # A checkpoint that fails loses nothing, and the next one makes up for it.
+            with contextlib.suppress(StoreError), _translated():
+                async with engine.connect() as connection:
+                    statements: Any = (await connection.get_raw_connection()).driver_connection
+                    await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _sqlite_engine(self) -> AsyncEngine:
         path = Path(self.url.database or "")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         engine = create_async_engine(self.url, hide_parameters=True, pool_size=self._pool_size, max_overflow=0)
-        pragmas = (
-            f"PRAGMA busy_timeout = {int(self._lock_timeout_s * 1000)}",
-            "PRAGMA journal_mode = WAL",
-            f"PRAGMA synchronous = {self._synchronous}",
-            f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BACKSTOP_PAGES}",
-            "PRAGMA foreign_keys = ON",
-        )
+        settings = f"""
+            PRAGMA busy_timeout = {int(self._lock_timeout_s * 1000)};
+            PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = {self._synchronous};
+            PRAGMA wal_autocheckpoint = {_CHECKPOINT_BACKSTOP_PAGES};
+            PRAGMA foreign_keys = ON;
+        """
 
         def prepare(connection: Any, _: object) -> None:
             # The driver's own transactions neither cover DDL nor take the write lock early: begin them ourselves.
             connection.isolation_level = None
-            cursor = connection.cursor()
-            for pragma in pragmas:
-                cursor.execute(pragma)
-            cursor.close()
+            connection.run_async(lambda driver: driver.executescript(settings))
 
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

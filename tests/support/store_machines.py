@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -33,15 +33,16 @@ class StoreMachine(RuleBasedStateMachine):
     """A store beside a model of it; each example has an empty database of `context` as `self.database`."""
 
     context: ClassVar[str]
+    place: ClassVar[StorePlace]
+    loop: ClassVar[LoopThread]
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._loop = loop
-        self.database = self.do(place.fresh(self.context))
+        self.database = self.do(self.place.fresh(self.context))
 
     def do(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """The coroutine's result."""
-        return self._loop.run(coroutine)
+        return self.loop.run(coroutine)
 
     def code_of(self, coroutine: Coroutine[Any, Any, object]) -> str | None:
         """The code of the error that the coroutine raises, or None if it succeeds."""
@@ -56,6 +57,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.do(self.database.close())
 
 
-def run_machine(machine: Callable[[StorePlace, LoopThread], StoreMachine], place: StorePlace, loop: LoopThread) -> None:
-    """Let Hypothesis look for a sequence of calls after which the store differs from its model."""
-    run_state_machine_as_test(lambda: machine(place, loop), settings=_SETTINGS)
+def run_machine(machine: type[StoreMachine], place: StorePlace, loop: LoopThread) -> None:
+    """Let Hypothesis look for a sequence of calls after which the store at `place` differs from its model."""
+    there = type(f"{machine.__name__}On{place.kind.title()}", (machine,), {"place": place, "loop": loop})
+    run_state_machine_as_test(there, settings=_SETTINGS)

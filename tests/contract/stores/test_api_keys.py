@@ -70,8 +70,8 @@ class KeyMachine(StoreMachine):
         st.none(),
     )
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
+    def __init__(self) -> None:
+        super().__init__()
         self.keys: ApiKeys = SqlApiKeys(self.database)
         self.model: dict[str, ApiKeyRecord] = {}
 

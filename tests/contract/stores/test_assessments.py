@@ -122,8 +122,8 @@ class AssessmentMachine(StoreMachine):
     context = "assessment"
     ids = st.sampled_from([f"as_{letter}" for letter in "0aAzZ_"])
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
+    def __init__(self) -> None:
+        super().__init__()
         self.store: AssessmentStore = SqlAssessments(self.database)
         self.model: dict[tuple[str, str], AssessmentRow] = {}
 

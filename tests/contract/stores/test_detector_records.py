@@ -55,8 +55,8 @@ class RecordMachine(StoreMachine):
         a_descriptor, st.sampled_from(["a", "B", "é"]), st.sampled_from("12"), st.sampled_from("vw")
     )
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
+    def __init__(self) -> None:
+        super().__init__()
         self.records: DetectorRecords = SqlDetectorRecords(self.database)
         self.model: dict[tuple[str, str, str], DetectorRecord] = {}
 

@@ -24,8 +24,8 @@ Fresh = Callable[[str], Awaitable[Database]]
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def an_entry(request: str, at: datetime = NOON, tenant: str = "acme", **counts: int) -> HistoryEntry:
-    return HistoryEntry(tenant, request, at, {f"pii.{name}": count for name, count in counts.items()})
+def an_entry(request: str, at: datetime = NOON, /, *, of: str = "acme", **counts: int) -> HistoryEntry:
+    return HistoryEntry(of, request, at, {f"pii.{name}": count for name, count in counts.items()})
 
 
 def window_of(entries: list[HistoryEntry], since: datetime, until: datetime) -> HistoryWindow:
@@ -81,7 +81,7 @@ async def test_the_window_takes_its_first_moment_and_leaves_its_last(history: Fi
         "late": NOON + timedelta(days=1) - tick,
         "end": NOON + timedelta(1),
     }
-    await history.record([an_entry(name, at, **{name: 1}) for name, at in moments.items()])
+    await history.record([HistoryEntry("acme", name, at, {f"pii.{name}": 1}) for name, at in moments.items()])
     window = await history.window("acme", NOON, NOON + timedelta(days=1))
     assert set(window.present) == {"pii.first", "pii.late"}
 
@@ -112,13 +112,15 @@ async def test_the_same_request_again_changes_nothing(history: FindingHistory) -
 
 
 async def test_a_tenant_sees_only_its_own_history(history: FindingHistory) -> None:
-    await history.record([an_entry("r1", tenant=tenant, **{tenant: 1}) for tenant in ("acme", "globex", "initech")])
+    await history.record(
+        [HistoryEntry(tenant, "r1", NOON, {f"pii.{tenant}": 1}) for tenant in ("acme", "globex", "initech")]
+    )
     for tenant in ("acme", "globex"):
         assert set((await history.window(tenant, NOON, NOON + timedelta(days=1))).present) == {f"pii.{tenant}"}
 
 
 async def test_entries_are_recorded_all_or_none(history: FindingHistory) -> None:
-    bad = [an_entry("r1", email=1), an_entry("r2\udcff", tenant="globex", email=1)]
+    bad = [an_entry("r1", email=1), an_entry("r2\udcff", of="globex", email=1)]
     with pytest.raises(StoreError):
         await history.record(bad)
     for tenant in ("acme", "globex"):
@@ -141,8 +143,8 @@ class HistoryMachine(StoreMachine):
     counts = st.dictionaries(st.sampled_from(["pii.email", "pii.phone", "hate.speech", "Z.a"]), st.integers(0, 3))
     entries = st.builds(HistoryEntry, TENANTS, st.sampled_from([f"r{n}" for n in range(12)]), moments, counts)
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
+    def __init__(self) -> None:
+        super().__init__()
         self.history: FindingHistory = SqlFindingHistory(self.database)
         self.model: dict[tuple[str, str], HistoryEntry] = {}
 

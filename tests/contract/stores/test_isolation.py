@@ -93,7 +93,7 @@ async def test_every_table_with_a_tenant_forces_row_security(postgres_place: Pos
         " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND a.attname = 'tenant_id'"
         " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
     )
-    found = []
+    found: list[str] = []
     for context in CONTEXTS:
         owner = await postgres_place.as_owner(context)
         async with owner.reading() as connection:

@@ -77,9 +77,9 @@ class BundleMachine(StoreMachine):
     context = "orchestration"
     names = st.sampled_from(["default", "Zeta", "alpha"])
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
-        self.bundles: PolicyBundles = SqlPolicyBundles(self.database)
+    def __init__(self) -> None:
+        super().__init__()
+        self.store: PolicyBundles = SqlPolicyBundles(self.database)
         self.model: dict[tuple[str, str], dict[str, PolicyBundle]] = {}
 
     @rule(tenant=TENANTS, name=names, version=st.sampled_from("123"), content=st.sampled_from("ab"))
@@ -87,19 +87,19 @@ class BundleMachine(StoreMachine):
         bundle = a_bundle(name, version, content)
         versions = self.model.setdefault((tenant, name), {})
         kept = versions.setdefault(version, bundle)
-        assert self.code_of(self.bundles.put(tenant, bundle)) == (None if kept == bundle else "CONFLICT")
+        assert self.code_of(self.store.put(tenant, bundle)) == (None if kept == bundle else "CONFLICT")
 
     @rule(tenant=TENANTS, name=names)
     def get(self, tenant: str, name: str) -> None:
         versions = [*self.model.get((tenant, name), {}).values()]
-        assert self.do(self.bundles.get(tenant, name)) == (versions[-1] if versions else None)
+        assert self.do(self.store.get(tenant, name)) == (versions[-1] if versions else None)
 
     @rule(tenant=TENANTS)
     def list(self, tenant: str) -> None:
         own = sorted(
             (name, [*versions.values()][-1]) for (owner, name), versions in self.model.items() if owner == tenant
         )
-        assert self.do(self.bundles.list(tenant)) == [bundle for _, bundle in own]
+        assert self.do(self.store.list(tenant)) == [bundle for _, bundle in own]
 
 
 def test_any_sequence_of_calls_agrees_with_the_model(place: StorePlace, loop_thread: LoopThread) -> None:

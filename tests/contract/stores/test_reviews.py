@@ -124,8 +124,8 @@ class ReviewMachine(StoreMachine):
         st.integers(1, 5),
     )
 
-    def __init__(self, place: StorePlace, loop: LoopThread) -> None:
-        super().__init__(place, loop)
+    def __init__(self) -> None:
+        super().__init__()
         self.queue: ReviewQueue = SqlReviewQueue(self.database)
         self.model: dict[tuple[str, str, str | None, str], tuple[int, datetime, datetime]] = {}
 

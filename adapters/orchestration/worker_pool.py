@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
-import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from llama_mapper.adapters.orchestration.worker_handle import Job, WorkerHandle
 from llama_mapper.adapters.orchestration.worker_process import build_scanner
 from llama_mapper.adapters.orchestration.worker_schedule import restart_wait_s, spread
+from llama_mapper.adapters.orchestration.worker_status import PoolStatus, WorkerStatus, resident_bytes
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,
@@ -39,36 +37,6 @@ SWITCHED_OFF = "switched off: no worker processes are configured"
 
 _LOAD_DEATHS = 2
 _END_GRACE_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """One worker process, or the gap that one left. `pid` is None while none is running.
-
-    `ready` and `loading` name detectors; `running` counts the jobs it was sent and has not answered; `restarts` counts
-    the processes that this one follows; `memory_bytes` is resident memory, None where the system does not tell.
-    """
-
-    pid: int | None
-    ready: tuple[str, ...]
-    loading: str | None
-    running: int
-    restarts: int
-    reason: str | None
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStatus:
-    """The pool at one moment. `waiting` counts callers, `queued` those whose job was not yet sent to a worker.
-
-    `readiness` says of each detector why it cannot be asked, None if it can.
-    """
-
-    workers: tuple[WorkerStatus, ...]
-    waiting: int
-    queued: int
-    readiness: Mapping[str, str | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -372,7 +340,7 @@ class WorkerPool:
             running=len(handle.running),
             restarts=slot.restarts,
             reason=None,
-            memory_bytes=_resident_bytes(handle.pid),
+            memory_bytes=resident_bytes(handle.pid),
         )
 
 
@@ -388,15 +356,6 @@ def _send_some(jobs: list[Job], free: list[WorkerHandle]) -> list[Job]:
         if handle is not first:
             free.remove(handle)
     return [job for job in jobs if job.index not in first.ready]
-
-
-def _resident_bytes(pid: int) -> int | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * resource.getpagesize()
-    except OSError:
-        return None
 
 
 def _describe(factory: str) -> DetectorDescriptor:

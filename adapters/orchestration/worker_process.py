@@ -29,7 +29,7 @@ from llama_mapper.adapters.orchestration.worker_frames import (
     encode_inspection,
 )
 
-_RECEIVE_BYTES = 1 << 18
+_RECEIVE_BYTES = 1 << 16
 _ALARM_GRACE_S = 1.0
 _ORPHAN_CHECK_S = 1.0
 _QUICK_SWITCH_S = 0.0005

@@ -12,6 +12,7 @@ from llama_mapper.domain.contracts.base import (
     CanonicalId,
     CategoryId,
     Contract,
+    ControlId,
     Count,
     FrameworkRef,
     Identifier,
@@ -231,7 +232,7 @@ class ControlApplicability(StrEnum):
 class ComplianceControl(Contract):
     """A control that findings of this request are evidence relevant to; never proof of a violation."""
 
-    control_id: Identifier
+    control_id: ControlId
     title: ShortText
     canonical_labels: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
     severity: Severity
@@ -243,7 +244,7 @@ class ComplianceControl(Contract):
 class EvidenceRequirement(Contract):
     """What an auditor would ask to see for a control."""
 
-    control_id: Identifier
+    control_id: ControlId
     requirement: ShortText
     provided: bool
     """Whether this assessment's own evidence document provides it."""
@@ -287,7 +288,7 @@ class ComplianceGuidance(Contract):
     """What a framework would have one do about a category."""
 
     framework: Identifier
-    control_id: Identifier
+    control_id: ControlId
     guidance: LongText
     source: Annotated[str, Field(pattern=r"^(template|retrieval|model)$")]
 

@@ -22,6 +22,9 @@ Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]*$")]
 """A name that a program chose: detectors, vendors, policy bundles, request ids."""
 
+ControlId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.()-]*$")]
+"""A control's id within its framework edition: `CC6.1`, `A.8.2.1`, `164.312(a)(1)`."""
+
 TenantId = Annotated[str, Field(pattern=TENANT_PATTERN)]
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -78,7 +81,7 @@ class VersionInfo(Contract):
     taxonomy_version: VersionText | None = None
     vocabulary_version: VersionText | None = None
     crosswalk_version: VersionText | None = None
-    framework_version: Annotated[str, Field(max_length=4096)] | None = None
+    framework_version: LongText | None = None
     """Editions of the frameworks answered for, `framework:edition` joined by commas."""
     policy_version: VersionText | None = None
     """The policy bundle and its version, `bundle@version`."""

@@ -118,6 +118,10 @@ class CatalogueView(Protocol):
         """Controls of `edition` that the label touches; a level-3 entry replaces its level-2 entry. Empty if none."""
         ...
 
+    def evidence_requirement(self, control_id: str, edition: FrameworkEdition) -> str:
+        """What an auditor would ask to see for a control, in one sentence; empty if unknown."""
+        ...
+
 
 def category_of(canonical: str) -> str:
     """The risk category (level 2) of a canonical label of level 2 or 3."""

@@ -12,6 +12,7 @@ from llama_mapper.domain.contracts.analysis import AnalysisResponse
 from llama_mapper.domain.contracts.base import (
     CanonicalId,
     Contract,
+    ControlId,
     Count,
     FrameworkRef,
     Identifier,
@@ -86,7 +87,7 @@ class MappedLabel(Contract):
     """That `canonical` is right: the stage's confidence by how the vocabulary is known (`docs/mapping.md`)."""
     stage: MappingStage
     abstained: bool
-    controls: dict[FrameworkRef, tuple[Identifier, ...]] = Field(default_factory=dict, max_length=32)
+    controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
 
 
@@ -111,7 +112,7 @@ class MappingRequest(Contract):
 class FrameworkControl(Contract):
     """A control and the canonical labels that lead to it."""
 
-    control_id: Identifier
+    control_id: ControlId
     title: ShortText
     canonical_labels: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
 
@@ -160,7 +161,7 @@ class MappingResponse(Contract):
     taxonomy: Annotated[tuple[CanonicalId, ...], Field(max_length=256)]
     """Canonical labels of the upheld findings, strongest first, each once."""
     scores: dict[CanonicalId, Score] = Field(default_factory=dict, max_length=256)
-    """Canonical label → the highest score of a finding with it."""
+    """Canonical label → the highest score of an upheld finding with it; empty where the format is `framework_view`."""
     confidence: Score
     """The least of the mapped labels' confidences; 1 where there was nothing to map, 0 where all abstained."""
     labels: Annotated[tuple[MappedLabel, ...], Field(max_length=8192)] = ()

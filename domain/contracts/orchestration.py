@@ -295,6 +295,18 @@ class PolicyInfo(Contract):
     description: ShortText
 
 
+class DetectorList(Contract):
+    """All detectors."""
+
+    items: Annotated[tuple[DetectorInfo, ...], Field(max_length=1024)]
+
+
+class PolicyList(Contract):
+    """The tenant's policy bundles."""
+
+    items: Annotated[tuple[PolicyInfo, ...], Field(max_length=1024)]
+
+
 class OrchestrationApi(Protocol):
     """Runs the detectors that a policy asks for.
 

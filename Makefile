@@ -1,0 +1,67 @@
+# Two commands do everything: `make run` starts the product, `make test` proves it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DATA_DIR ?= data
+PORT ?= 8080
+
+.DEFAULT_GOAL := help
+.PHONY: help run run-split test check format bench openapi lock wheel containers clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+run: $(VENV)/.run ## Set up and start the monolith on 127.0.0.1:8080 with embedded defaults
+	$(BIN)/llama-mapper serve --port $(PORT) --data-dir $(DATA_DIR)
+
+run-split: $(VENV)/.run ## Set up and start the three contexts as three processes on three ports
+	$(BIN)/python deploy/run_split.py --port $(PORT) --data-dir $(DATA_DIR)/split
+
+test: $(VENV)/.dev ## Set up and pass every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## Formatting, lint, types, import contracts, catalogue
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config importlinter.ini
+	$(BIN)/llama-mapper catalogue validate
+
+format: $(VENV)/.dev ## Format the code and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure speed and memory against floors of the same run
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH_ARGS)
+
+openapi: $(VENV)/.dev ## Write docs/openapi.json
+	$(BIN)/llama-mapper openapi > docs/openapi.json
+
+wheel: $(VENV)/.dev ## Build the wheel and the sdist into dist/
+	$(BIN)/python -m build --no-isolation
+
+containers: ## Build the image and run the same assessment in the monolith and in the three contexts
+	deploy/try_containers.sh
+
+lock: $(VENV)/.dev ## Resolve the locked versions again (needs uv)
+	uv pip compile -q pyproject.toml --extra detectors --extra postgres --group build --generate-hashes --python-version 3.11 \
+	  --custom-compile-command "make lock" -o requirements/run.lock
+	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --group test --group lint --group build \
+	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -c requirements/run.lock -o requirements/dev.lock
+
+clean: ## Remove what was built; data stays
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
+	$(PIP) install -q --require-hashes -r requirements/run.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
+	$(PIP) install -q --require-hashes -r requirements/dev.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@

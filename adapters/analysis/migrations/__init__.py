@@ -1,0 +1,4 @@
+"""Alembic migrations of the analysis database."""
+
+HEAD = "0001"
+"""The newest revision, so that a database already there is recognised without Alembic."""

@@ -1,0 +1,6 @@
+"""Run by Alembic."""
+
+from llama_mapper.adapters.analysis.tables import METADATA
+from llama_mapper.adapters.platform.migration_environment import run
+
+run(METADATA)

@@ -1,0 +1,1 @@
+"""Revisions, one a file, in the order of their numbers."""

@@ -1,0 +1,1 @@
+"""In-process detectors for secrets, abuse, violence, prompt attacks and language."""

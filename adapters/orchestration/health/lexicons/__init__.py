@@ -1,0 +1,1 @@
+"""Package data: lists of medications, conditions and procedures, one term a line."""

@@ -1,0 +1,4 @@
+"""Alembic migrations of the platform database."""
+
+HEAD = "0001"
+"""The newest revision, so that a database already there is recognised without Alembic."""

@@ -1,0 +1,93 @@
+"""Prometheus metrics in the contexts' own words. No label holds a tenant, a vendor's label or anything of content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from llama_mapper.domain.contracts.assessment import Assessment
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class PrometheusMetrics:
+    """The metrics of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        requests = Counter(
+            "llama_mapper_http_requests", "HTTP requests.", ("method", "route", "status"), registry=registry
+        )
+        request_seconds = Histogram(
+            "llama_mapper_http_request_seconds", "HTTP request time.", ("route",), buckets=_SECONDS, registry=registry
+        )
+        verdicts = Counter("llama_mapper_assessments", "Assessments by verdict.", ("verdict",), registry=registry)
+        stage_seconds = Histogram(
+            "llama_mapper_stage_seconds", "Time of each stage.", ("stage",), buckets=_SECONDS, registry=registry
+        )
+        results = Counter(
+            "llama_mapper_detector_results",
+            "Results of detectors by status.",
+            ("detector", "status"),
+            registry=registry,
+        )
+        detector_seconds = Histogram(
+            "llama_mapper_detector_seconds",
+            "Time of each detector.",
+            ("detector",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        flagged = Counter(
+            "llama_mapper_categories_flagged", "Risk categories flagged.", ("category",), registry=registry
+        )
+        self._partial = Counter(
+            "llama_mapper_partial_coverage", "Assessments below their coverage threshold.", registry=registry
+        )
+        self._abstentions = Counter(
+            "llama_mapper_mapping_abstentions", "Distinct labels sent to the review queue.", registry=registry
+        )
+        # Looking a child up by labels costs a lock and a tuple each time; the children here are few and live for ever.
+        self._requests = lru_cache(maxsize=1024)(requests.labels)
+        self._request_seconds = lru_cache(maxsize=256)(request_seconds.labels)
+        self._verdicts = lru_cache(maxsize=8)(verdicts.labels)
+        self._stage_seconds = lru_cache(maxsize=8)(stage_seconds.labels)
+        self._results = lru_cache(maxsize=1024)(results.labels)
+        self._detector_seconds = lru_cache(maxsize=256)(detector_seconds.labels)
+        self._flagged = lru_cache(maxsize=128)(flagged.labels)
+
+    def on_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an HTTP request."""
+        self._requests(method, route, str(status)).inc()
+        self._request_seconds(route).observe(seconds)
+
+    def on_assessed(self, assessment: Assessment) -> None:
+        """Count an assessment, its detectors, its flagged categories and its stages."""
+        orchestration = assessment.orchestration
+        self._verdicts(assessment.verdict.action.value).inc()
+        if not orchestration.coverage.sufficient:
+            self._partial.inc()
+        for result in orchestration.detector_results:
+            self._results(result.detector, result.status.value).inc()
+            self._detector_seconds(result.detector).observe(result.processing_time_ms / 1000.0)
+        for outcome in orchestration.aggregation_summary.categories:
+            if outcome.flagged:
+                self._flagged(outcome.category).inc()
+        if assessment.mapping.abstentions:
+            self._abstentions.inc(assessment.mapping.abstentions)
+        timings = assessment.timings_ms
+        self._stage_seconds("orchestration").observe(timings.orchestration / 1000.0)
+        self._stage_seconds("analysis").observe(timings.analysis / 1000.0)
+        self._stage_seconds("mapping").observe(timings.mapping / 1000.0)
+        self._stage_seconds("evidence").observe(timings.evidence / 1000.0)
+
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Add a gauge that is read when the metrics are."""
+        Gauge(name, description, registry=self._registry).set_function(read)
+
+    def render(self) -> tuple[bytes, str]:
+        """The metrics in Prometheus' text format, and its media type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -1,0 +1,29 @@
+"""`make bench`: every figure of the README and of the budgets, with its floor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from bench import chain, detectors, labels, server, startup
+
+_PARTS = {
+    "startup": startup.run,
+    "chain": chain.run,
+    "labels": labels.run,
+    "detectors": detectors.run,
+    "server": server.run,
+}
+
+
+def main() -> None:
+    """Run the parts that are asked for; all by default."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[*_PARTS, []], help="what to measure; default: all")
+    for part in parser.parse_args().part or _PARTS:
+        print(f"\n{part}", flush=True)
+        asyncio.run(_PARTS[part]())
+
+
+if __name__ == "__main__":
+    main()

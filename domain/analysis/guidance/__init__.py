@@ -1,0 +1,1 @@
+"""Guidance from templates: short texts of our own, chosen by category and framework."""

@@ -1,0 +1,1 @@
+"""Risk in four dimensions by a documented formula: see `docs/risk.md`."""

@@ -1,0 +1,1 @@
+"""The shipped documents of the catalogue, as YAML."""

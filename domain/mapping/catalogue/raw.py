@@ -1,0 +1,17 @@
+"""The catalogue's four documents as plain data, before anything is known to be right about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RawCatalogue:
+    """Four parsed documents, in the shape that `docs/mapping.md` describes; nothing about them is assumed."""
+
+    taxonomy: Mapping[str, Any]
+    vocabularies: Mapping[str, Any]
+    frameworks: Mapping[str, Any]
+    crosswalk: Mapping[str, Any]

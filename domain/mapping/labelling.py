@@ -1,0 +1,129 @@
+"""Vendor labels to canonical labels: pure functions over the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from llama_mapper.domain.contracts.analysis import AttributedFinding
+from llama_mapper.domain.contracts.base import Severity
+from llama_mapper.domain.contracts.catalogue import CatalogueView, MatchStage
+from llama_mapper.domain.contracts.mapping import LabelQuery, MappedLabel, MappingStage
+from llama_mapper.domain.mapping.editions import EditionSet
+from llama_mapper.domain.mapping.ports import UnknownLabel
+
+_STAGES = {
+    MatchStage.EXACT: MappingStage.CATALOGUE_EXACT,
+    MatchStage.NORMALISED: MappingStage.CATALOGUE_NORMALISED,
+}
+_SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFindings:
+    """All findings of one record, mapped.
+
+    `labels` holds each distinct vendor label once, in the order seen, with its highest score. `taxonomy` and `scores`
+    count upheld findings only. `unknown` are the labels that abstained.
+    """
+
+    labels: tuple[MappedLabel, ...]
+    taxonomy: tuple[str, ...]
+    scores: dict[str, float]
+    confidence: float
+    unknown: tuple[UnknownLabel, ...]
+
+
+NOTHING_MAPPED = MappedFindings(labels=(), taxonomy=(), scores={}, confidence=1.0, unknown=())
+
+
+def map_label(catalogue: CatalogueView, query: LabelQuery, editions: EditionSet) -> MappedLabel:
+    """The canonical label and controls of one vendor label; an abstention where the catalogue does not know it."""
+    score = 1.0 if query.score is None else query.score
+    return _mapped(catalogue, query.vendor, query.vendor_version, query.label, score, editions)
+
+
+def map_findings(
+    catalogue: CatalogueView, findings: Sequence[AttributedFinding], editions: EditionSet
+) -> MappedFindings:
+    """Map each distinct vendor label of the findings once. Findings that were not upheld are only in `labels`."""
+    if not findings:
+        return NOTHING_MAPPED
+    highest: dict[tuple[str, str, str], float] = {}
+    upheld: dict[tuple[str, str, str], float] = {}
+    times: dict[tuple[str, str, str], int] = {}
+    for finding in findings:
+        key = (finding.vendor, finding.vendor_version, finding.label)
+        score = finding.score
+        times[key] = times.get(key, 0) + 1
+        if score >= highest.get(key, 0.0):
+            highest[key] = score
+        if finding.upheld and score >= upheld.get(key, 0.0):
+            upheld[key] = score
+    labels: list[MappedLabel] = []
+    unknown: list[UnknownLabel] = []
+    scores: dict[str, float] = {}
+    for key, score in highest.items():
+        mapped = _mapped(catalogue, *key, score, editions)
+        labels.append(mapped)
+        if mapped.canonical is None:
+            unknown.append(UnknownLabel(*key, times[key]))
+        elif key in upheld:
+            scores[mapped.canonical] = max(upheld[key], scores.get(mapped.canonical, 0.0))
+    taxonomy = tuple(
+        sorted(scores, key=lambda label: (-scores[label], _SEVERITY_RANK[catalogue.severity(label)], label))
+    )
+    return MappedFindings(
+        labels=tuple(labels),
+        taxonomy=taxonomy,
+        scores={label: scores[label] for label in taxonomy},
+        confidence=min((label.confidence for label in labels if not label.abstained), default=0.0),
+        unknown=tuple(unknown),
+    )
+
+
+def unknown_labels(mappings: Iterable[MappedLabel]) -> tuple[UnknownLabel, ...]:
+    """The distinct labels that abstained and how often each was there."""
+    times: dict[tuple[str, str | None, str], int] = {}
+    for mapped in mappings:
+        if mapped.abstained:
+            key = (mapped.vendor, mapped.vendor_version, mapped.label)
+            times[key] = times.get(key, 0) + 1
+    return tuple(UnknownLabel(*key, count) for key, count in times.items())
+
+
+def _mapped(
+    catalogue: CatalogueView,
+    vendor: str,
+    vendor_version: str | None,
+    label: str,
+    score: float,
+    editions: EditionSet,
+) -> MappedLabel:
+    # The parts come from models and a catalogue that were validated already, so the answer is not validated again.
+    match = catalogue.match(vendor, vendor_version, label)
+    if match is None:
+        return MappedLabel.model_construct(
+            vendor=vendor,
+            vendor_version=vendor_version,
+            label=label,
+            canonical=None,
+            also=(),
+            score=score,
+            confidence=0.0,
+            stage=MappingStage.ABSTAINED,
+            abstained=True,
+            controls={},
+        )
+    return MappedLabel.model_construct(
+        vendor=vendor,
+        vendor_version=vendor_version,
+        label=label,
+        canonical=match.canonical,
+        also=match.also,
+        score=score,
+        confidence=match.confidence,
+        stage=_STAGES[match.stage],
+        abstained=False,
+        controls=editions.control_ids(match.canonical),
+    )

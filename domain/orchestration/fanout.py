@@ -1,0 +1,141 @@
+"""Asks many detectors at once, each within its own time and all within one deadline.
+
+One task a detector and one `asyncio.wait` for each distinct limit: the usual run, where everybody is in time, waits
+once. A timer a detector (`wait_for`) costs three times as much for the same promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorStatus
+from llama_mapper.domain.orchestration.ports import Detector, DetectorFailed, DetectorUnavailable, Inspection
+
+_GRACE_S = 0.01
+"""How long a cancelled detector may take to let go before the answer no longer waits for it."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One detector to ask, and what became of it: `answer` if it returned, else `status` and `fault`.
+
+    `timeout_s` counts from the common start. `elapsed_ms` is the time from asking to the answer or to giving up.
+    """
+
+    name: str
+    detector: Detector
+    timeout_s: float
+    answer: Inspection | None = None
+    status: DetectorStatus = DetectorStatus.SUCCESS
+    fault: DetectorFault | None = None
+    asked: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds from asking to the end; 0 if it was never asked."""
+        return max(0.0, self.ended - self.asked) * 1e3 if self.asked else 0.0
+
+
+class FanOut:
+    """Runs calls to the end. Detectors that ignore cancelling are kept track of, not waited for."""
+
+    def __init__(self) -> None:
+        self._stragglers: set[asyncio.Task[Inspection]] = set()
+
+    @property
+    def stragglers(self) -> int:
+        """How many detectors still run although they were told to stop."""
+        return len(self._stragglers)
+
+    async def run(self, calls: Sequence[Call], content: str, started: float, deadline_s: float) -> None:
+        """Ask every call's detector; fill in `answer`, or `status` and `fault`. A detector's failure raises nothing.
+
+        `started` is a `perf_counter` reading and `deadline_s` counts from it. On cancelling, every detector is
+        cancelled too.
+        """
+        limits = {id(call): started + min(call.timeout_s, deadline_s) for call in calls}
+        tasks: dict[asyncio.Task[Inspection], Call] = {}
+        now = perf_counter()
+        for call in calls:
+            if limits[id(call)] <= now:
+                _skip(call)
+            else:
+                tasks[asyncio.create_task(_ask(call, content))] = call
+        pending = set(tasks)
+        try:
+            while pending:
+                limit = min(limits[id(tasks[task])] for task in pending)
+                _, pending = await asyncio.wait(pending, timeout=max(0.0, limit - perf_counter()))
+                if pending and (late := {task for task in pending if limits[id(tasks[task])] <= perf_counter()}):
+                    pending -= late
+                    for task in late:
+                        _give_up(tasks[task])
+                    await self._stop(late)
+        finally:
+            if pending:  # only if this run itself is being cancelled
+                await self._stop(pending)
+        for task, call in tasks.items():
+            if call.fault is None:
+                _settle(task, call)
+
+    async def _stop(self, tasks: set[asyncio.Task[Inspection]]) -> None:
+        for task in tasks:
+            self._stragglers.add(task)
+            task.add_done_callback(self._stragglers.discard)
+            task.add_done_callback(_forget)
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_GRACE_S)
+
+
+async def _ask(call: Call, content: str) -> Inspection:
+    call.asked = perf_counter()
+    try:
+        return await call.detector.inspect(content)
+    finally:
+        call.ended = perf_counter()
+
+
+def _forget(task: asyncio.Task[Inspection]) -> None:
+    """Take the exception of a task nobody asks any more, lest asyncio print it: it may quote content."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _skip(call: Call) -> None:
+    call.status = DetectorStatus.SKIPPED
+    call.fault = DetectorFault(code="DEADLINE_PASSED", message="no time was left to ask it")
+
+
+def _give_up(call: Call) -> None:
+    if not call.asked:  # the event loop was too busy to begin
+        _skip(call)
+        return
+    call.ended = perf_counter()
+    call.status = DetectorStatus.TIMEOUT
+    call.fault = DetectorFault(code="DETECTOR_TIMEOUT", message=f"no answer within {call.timeout_s * 1e3:.0f} ms")
+
+
+def _said(error: Exception) -> str:
+    """The exception's text, fit for a record: at most 512 characters, no lone surrogates."""
+    return str(error)[:512].encode(errors="replace").decode()
+
+
+def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
+    """Read the outcome of a task that ended by itself."""
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    if error is None:
+        call.answer = task.result()
+    elif isinstance(error, DetectorUnavailable):
+        call.status = DetectorStatus.UNAVAILABLE
+        call.fault = DetectorFault(code="DETECTOR_UNAVAILABLE", message=_said(error))
+    elif isinstance(error, DetectorFailed):
+        call.status = DetectorStatus.FAILED
+        call.fault = DetectorFault(code="DETECTOR_FAILED", message=_said(error))
+    else:
+        # Somebody else's exception text may quote the content: its class is all we pass on.
+        call.status = DetectorStatus.FAILED
+        call.fault = DetectorFault(code="DETECTOR_ERROR", message=type(error).__name__[:512])

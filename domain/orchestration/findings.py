@@ -1,0 +1,103 @@
+"""Turns a detector's raw answer into findings, or says what is malformed about it.
+
+A detector is outside our control: it may run elsewhere, be new, or be wrong. What it says is checked here once, so
+that no answer can break the request.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from dataclasses import dataclass
+
+from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
+from llama_mapper.domain.contracts.orchestration import Finding, Span
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding, TextDigests
+
+FINDINGS_LIMIT = 1000
+# What the contract admits as a label. Lone surrogates are out as well: no JSON answer can carry them.
+_LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
+_UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
+
+
+class MalformedAnswer(ValueError):
+    """The detector's answer cannot be used. The message never quotes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a detector's answer amounts to: at most 1,000 findings in its order, and how many weaker ones were left.
+
+    `undecided`: it gave a label that nobody knows, or one that says `ambiguous`, so that what it does not say
+    elsewhere must not be read as `clean`.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    dropped: int = 0
+    language: str | None = None
+    undecided: bool = False
+
+
+_SILENCE = Reading()
+
+
+class FindingReader:
+    """Reads answers with the catalogue's vocabularies and the tenants' keyed digests."""
+
+    def __init__(self, catalogue: CatalogueView, digests: TextDigests) -> None:
+        self._catalogue = catalogue
+        self._digests = digests
+
+    def read(self, tenant_id: str, content: str, descriptor: DetectorDescriptor, answer: object) -> Reading:
+        """The findings of `answer` about `content`.
+
+        Raises `MalformedAnswer` for anything but an `Inspection` of findings with a label of 1 to 256 characters and
+        a finite score from 0 to 1. A span that is empty, half given or outside the content is left out and the finding
+        stays: what was found is worth more than where. A language that is not an ISO 639 code is left out.
+        """
+        if not isinstance(answer, Inspection):
+            raise MalformedAnswer("the answer is not an inspection")
+        language = answer.language if _is_language(answer.language) else None
+        if not isinstance(answer.findings, tuple | list):
+            raise MalformedAnswer("the findings are not a sequence of findings")
+        if not answer.findings:
+            return _SILENCE if language is None else Reading(language=language)
+        scored = [(_score(raw), raw) for raw in answer.findings]
+        dropped = max(0, len(scored) - FINDINGS_LIMIT)
+        if dropped:
+            strongest = heapq.nlargest(FINDINGS_LIMIT, range(len(scored)), key=lambda at: (scored[at][0], -at))
+            scored = [scored[at] for at in sorted(strongest)]
+        findings, undecided = [], False
+        for score, raw in scored:
+            match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, raw.label)
+            undecided = undecided or match is None or match.canonical in _UNDECIDED
+            category = None if match is None else category_of(match.canonical)
+            findings.append(self._finding(tenant_id, content, raw, score, category))
+        return Reading(tuple(findings), dropped, language, undecided)
+
+    def _finding(self, tenant_id: str, content: str, raw: RawFinding, score: float, category: str | None) -> Finding:
+        start, end = raw.start, raw.end
+        if type(start) is int and type(end) is int and 0 <= start < end <= len(content):
+            digest = self._digests.digest(tenant_id, content[start:end])
+            return Finding(
+                label=raw.label, score=score, category=category, span=Span(start=start, end=end), digest=digest
+            )
+        return Finding(label=raw.label, score=score, category=category)
+
+
+def _score(raw: object) -> float:
+    """The score of a well-formed raw finding."""
+    if not isinstance(raw, RawFinding):
+        raise MalformedAnswer("a finding is of another type")
+    label, score = raw.label, raw.score
+    if not isinstance(label, str) or not _LABEL.fullmatch(label) or label.isspace():
+        raise MalformedAnswer("a finding's label is not text of 1 to 256 characters without control characters")
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise MalformedAnswer("a finding's score is not a number")
+    if not 0.0 <= score <= 1.0:  # NaN and the infinities are not either
+        raise MalformedAnswer("a finding's score is outside 0 to 1")
+    return float(score)
+
+
+def _is_language(code: object) -> bool:
+    return isinstance(code, str) and 2 <= len(code) <= 3 and code.isascii() and code.isalpha() and code.islower()

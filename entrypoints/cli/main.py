@@ -1,0 +1,53 @@
+"""`llama-mapper`: every command; each loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from llama_mapper.entrypoints.cli import assess, catalogue, evidence, keys, labels, openapi, serve
+
+app = typer.Typer(
+    name="llama-mapper",
+    help="Run content detectors and get one record: findings, risk, canonical labels, controls, signed evidence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve)
+app.command("assess")(assess.assess)
+app.command("map")(labels.map_labels)
+app.command("openapi")(openapi.openapi)
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(keys.app, name="keys")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from llama_mapper.entrypoints.version import service_version
+
+        typer.echo(service_version())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose is one line on standard error and exit status 2."""
+    from llama_mapper.domain.kernel.errors import ServiceError
+
+    try:
+        app()
+    except ServiceError as error:
+        sys.stderr.write(f"llama-mapper: {error.error_code.value}: {error.message}\n")
+        sys.exit(2)

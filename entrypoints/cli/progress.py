@@ -1,0 +1,31 @@
+"""A progress bar on standard error, for people: silent where standard error is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(total_bytes: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Gives a function to tell how many bytes are done and what is going on; None for `total_bytes` means unknown."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %" if total_bytes else ""),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=total_bytes)
+
+        def advance(bytes_done: int, doing: str) -> None:
+            progress.update(task, completed=bytes_done, description=doing)
+
+        yield advance

@@ -1,0 +1,45 @@
+"""What commands need of the adapters without starting the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.entrypoints.settings import Settings
+
+
+def start_logging(settings: Settings) -> None:
+    """Set up the logs of a process of our own."""
+    from llama_mapper.adapters.platform.structlog_logging import configure_logging
+
+    configure_logging(settings.log_level, settings.log_format)
+
+
+def verify_evidence(file: Path, public_key: Path | None, settings: Settings) -> dict[str, Any]:
+    """The document of an evidence file, if it is unchanged and signed by `public_key` or by this installation's key.
+
+    Raises `EVIDENCE_INVALID` if it is not, `CONFIGURATION_INVALID` if the file cannot be read.
+    """
+    from llama_mapper.adapters.assessment.ed25519_signer import PUBLIC_KEY_FILE, load_public_keys
+    from llama_mapper.domain.assessment.envelope import verify_envelope
+
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    return verify_envelope(raw, load_public_keys(public_key or settings.data_dir / "keys" / PUBLIC_KEY_FILE))
+
+
+def catalogue_findings() -> tuple[list[str], dict[str, int]]:
+    """What contradicts itself in the shipped catalogue, and how much of everything there is."""
+    from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
+    from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
+    from llama_mapper.domain.mapping.catalogue.validation import validate_catalogue
+
+    raw = load_raw_catalogue()
+    problems = [str(problem) for problem in validate_catalogue(raw)]
+    if problems:
+        return problems, {}
+    catalogue = Catalogue(raw)
+    return [], {"risk categories": len(catalogue.categories), "framework editions": len(catalogue.frameworks())}

@@ -1,0 +1,39 @@
+"""Wiring of the links to contexts that run elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dependency_injector import containers, providers
+
+from llama_mapper.adapters.links.http_analysis import HttpAnalysis
+from llama_mapper.adapters.links.http_link import HttpLink, open_client
+from llama_mapper.adapters.links.http_mapping import HttpMapping
+from llama_mapper.entrypoints.settings import Settings
+
+
+def _link(settings: Settings, service: str, url: object) -> HttpLink:
+    secret = settings.link_secret.get_secret_value() if settings.link_secret else None
+    return HttpLink(open_client(str(url), secret=secret, timeout_s=settings.link_timeout_s), service)
+
+
+class LinksContainer(containers.DeclarativeContainer):
+    """The two contexts behind the front door, over HTTP."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    analysis_link = providers.Singleton(_link, settings, "analysis", settings.provided.analysis_url)
+    mapping_link = providers.Singleton(_link, settings, "mapping", settings.provided.mapping_url)
+    analysis = providers.Singleton(HttpAnalysis, analysis_link)
+    mapping = providers.Singleton(HttpMapping, mapping_link)
+
+
+@asynccontextmanager
+async def running_links(settings: Settings) -> AsyncIterator[LinksContainer]:
+    """The links with their connection pools; connections are made when they are first needed."""
+    container = LinksContainer(settings=settings)
+    try:
+        yield container
+    finally:
+        await container.analysis_link().close()
+        await container.mapping_link().close()

@@ -1,0 +1,100 @@
+"""Wiring of the orchestration context: the shipped detectors, the policy engine, the stores, the service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from dependency_injector import containers, providers
+
+from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
+from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.service import OrchestrationService
+from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.settings import Settings
+
+_ADAPTERS = "llama_mapper.adapters.orchestration"
+
+SCANNERS: Mapping[str, str] = {
+    "secret_phrases": f"{_ADAPTERS}.content_scanners.secrets_phrases:secret_phrase_scanner",
+    "violence": f"{_ADAPTERS}.content_scanners.violence_rules:violence_scanner",
+    "betterleaks": f"{_ADAPTERS}.content_scanners.secrets_betterleaks:betterleaks_scanner",
+    "language": f"{_ADAPTERS}.content_scanners.language_py3langid:langid_scanner",
+    "detect_secrets": f"{_ADAPTERS}.content_scanners.secrets_detect_secrets:detect_secrets_scanner",
+    "picket": f"{_ADAPTERS}.content_scanners.prompt_attack_picket:picket_scanner",
+    "personal_context": f"{_ADAPTERS}.personal_context:personal_context_scanner",
+    "financial_context": f"{_ADAPTERS}.financial_context:financial_context_scanner",
+    "health": f"{_ADAPTERS}.health.scanner:health_scanner",
+    "presidio": f"{_ADAPTERS}.presidio_patterns:presidio_scanner",
+    "toxicity": f"{_ADAPTERS}.content_scanners.toxicity_alt_profanity_check:profanity_check_scanner",
+    "presidio_ner": f"{_ADAPTERS}.presidio_ner:presidio_ner_scanner",
+}
+"""Shipped detector → the factory of its scanner; quick ones first, for they load in this order."""
+
+
+def _factories(settings: Settings) -> tuple[str, ...]:
+    chosen = settings.detectors
+    if chosen is None:
+        return tuple(SCANNERS.values())
+    unknown = sorted(set(chosen) - set(SCANNERS))
+    if unknown:
+        raise ConfigurationError(f"unknown detectors {', '.join(unknown)}; there are {', '.join(SCANNERS)}")
+    return tuple(factory for name, factory in SCANNERS.items() if name in chosen)
+
+
+def _detectors(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, Detector]:
+    return {**pool.detectors, **{detector.descriptor.name: detector for detector in more}}
+
+
+class OrchestrationContainer(containers.DeclarativeContainer):
+    """Detectors in worker processes, policies in Rego, and the service over them."""
+
+    platform = providers.DependenciesContainer()
+    more_detectors = providers.Object(())
+    database = providers.Singleton(database_for, platform.settings, "orchestration")
+    bundles = providers.Singleton(SqlPolicyBundles, database)
+    records = providers.Singleton(SqlDetectorRecords, database)
+    engine = providers.Singleton(RegorusPolicyEngine)
+    shipped = providers.Singleton(load_shipped_bundles)
+    pool = providers.Singleton(
+        WorkerPool,
+        providers.Callable(_factories, platform.settings),
+        workers=platform.settings.provided.detector_workers,
+    )
+    detectors = providers.Singleton(_detectors, pool, more_detectors)
+    service = providers.Singleton(
+        OrchestrationService,
+        detectors=detectors,
+        engine=engine,
+        bundles=bundles,
+        shipped=shipped,
+        catalogue=platform.catalogue,
+        digests=platform.digests,
+        service_version=platform.version,
+        content_limit=platform.settings.provided.content_limit,
+    )
+
+
+@asynccontextmanager
+async def running_orchestration(
+    platform: PlatformContainer, more_detectors: Sequence[Detector] = ()
+) -> AsyncIterator[OrchestrationContainer]:
+    """The context with its database open and its detectors loading in the background."""
+    container = OrchestrationContainer(platform=platform, more_detectors=providers.Object(tuple(more_detectors)))
+    async with open_database(container.database()):
+        service_detectors = container.detectors()
+        container.service()
+        pool = container.pool()
+        await pool.start()
+        try:
+            declared = [detector.descriptor for detector in service_detectors.values()]
+            await container.records().observe(declared, platform.clock()())
+            yield container
+        finally:
+            await pool.close()

@@ -1,0 +1,38 @@
+"""Wiring of what every context shares: catalogue, keys, identity, metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from llama_mapper.adapters.platform.catalogue_files import load_catalogue
+from llama_mapper.adapters.platform.key_files import TenantTextDigests, load_or_create_secret
+from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+from llama_mapper.adapters.platform.sql_api_keys import SqlApiKeys
+from llama_mapper.domain.kernel.clock import system_clock
+from llama_mapper.entrypoints.containers.databases import database_for
+from llama_mapper.entrypoints.settings import Settings
+from llama_mapper.entrypoints.version import service_version
+
+
+def _key_file(settings: Settings, name: str) -> Path:
+    return Path(settings.data_dir) / "keys" / name
+
+
+class PlatformContainer(containers.DeclarativeContainer):
+    """What belongs to no context."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock = providers.Object(system_clock)
+    version = providers.Callable(service_version)
+    catalogue = providers.Singleton(load_catalogue)
+    metrics = providers.Singleton(PrometheusMetrics)
+    database = providers.Singleton(database_for, settings, "platform")
+    api_keys = providers.Singleton(SqlApiKeys, database)
+    pepper = providers.Singleton(load_or_create_secret, providers.Callable(_key_file, settings, "api_keys.key"))
+    digests = providers.Singleton(
+        TenantTextDigests,
+        providers.Singleton(load_or_create_secret, providers.Callable(_key_file, settings, "digests.key")),
+    )
+    key_directory = providers.Callable(_key_file, settings, "")

@@ -1,0 +1,45 @@
+"""The monolith: three contexts and the chain in one process. A split service never imports this module."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.entrypoints.containers.analysis import running_analysis
+from llama_mapper.entrypoints.containers.assessment import running_assessment
+from llama_mapper.entrypoints.containers.databases import open_database
+from llama_mapper.entrypoints.containers.mapping import running_mapping
+from llama_mapper.entrypoints.containers.orchestration import running_orchestration
+from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.running import Running, database_check, detector_notes, pool_gauges
+from llama_mapper.entrypoints.settings import Settings
+
+
+@asynccontextmanager
+async def running_monolith(settings: Settings, more_detectors: Sequence[Detector] = ()) -> AsyncIterator[Running]:
+    """Everything, started and, at the end of the block, stopped in the opposite order."""
+    platform = PlatformContainer(settings=settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(platform.database()))
+        orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
+        analysis = await stack.enter_async_context(running_analysis(platform))
+        mapping = await stack.enter_async_context(running_mapping(platform))
+        chain = await stack.enter_async_context(
+            running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
+        )
+        pool = orchestration.pool()
+        pool_gauges(platform.metrics(), pool)
+        yield Running(
+            platform=platform,
+            orchestration=orchestration.service(),
+            analysis=analysis.service(),
+            mapping=mapping.service(),
+            assessments=chain.service(),
+            checks={
+                f"database.{context.database().context}": database_check(context.database())
+                for context in (platform, orchestration, analysis, mapping, chain)
+            },
+            notes=lambda: detector_notes(pool),
+            wait_for_detectors=pool.wait_ready,
+        )

@@ -1,0 +1,86 @@
+"""What a door finds behind it: the Apis that run here, and how they are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from llama_mapper.domain.contracts.analysis import AnalysisApi
+from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.mapping import MappingApi
+from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+
+if TYPE_CHECKING:
+    from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+    from llama_mapper.adapters.platform.database import Database
+    from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+    from llama_mapper.entrypoints.containers.platform import PlatformContainer
+
+ReadinessCheck = Callable[[], Awaitable[str | None]]
+
+
+async def _no_detectors(_: float) -> bool:
+    return True
+
+
+def _no_notes() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started process: an Api is None where its context does not run here."""
+
+    platform: PlatformContainer
+    checks: Mapping[str, ReadinessCheck]
+    orchestration: OrchestrationApi | None = None
+    analysis: AnalysisApi | None = None
+    mapping: MappingApi | None = None
+    assessments: AssessmentApi | None = None
+    notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
+    wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
+
+    @property
+    def chain(self) -> AssessmentApi:
+        """The chain, where it runs here; raise `CONFIGURATION_INVALID` where it does not."""
+        if self.assessments is None:
+            raise ConfigurationError("the chain does not run in this process")
+        return self.assessments
+
+    @property
+    def mapper(self) -> MappingApi:
+        """The mapping context, where it runs here; raise `CONFIGURATION_INVALID` where it does not."""
+        if self.mapping is None:
+            raise ConfigurationError("the mapping context does not run in this process")
+        return self.mapping
+
+
+def database_check(database: Database) -> ReadinessCheck:
+    """Whether the database answers."""
+
+    async def check() -> str | None:
+        try:
+            await database.ping()
+        except ServiceError as error:
+            return error.message
+        return None
+
+    return check
+
+
+def detector_notes(pool: WorkerPool) -> Mapping[str, str]:
+    """Why each detector that cannot be asked now cannot."""
+    return {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
+
+
+def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:
+    """How the worker processes are doing, as metrics."""
+    metrics.gauge("llama_mapper_detectors_ready", "Detectors that can be asked now.", lambda: _ready(pool))
+    metrics.gauge("llama_mapper_detector_queue", "Scans that wait for a worker.", lambda: pool.status().queued)
+    metrics.gauge("llama_mapper_detector_workers", "Worker processes.", lambda: len(pool.status().workers))
+
+
+def _ready(pool: WorkerPool) -> float:
+    return sum(reason is None for reason in pool.status().readiness.values())

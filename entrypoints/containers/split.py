@@ -1,0 +1,67 @@
+"""The three services of a split installation: the front door, analysis, mapping."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from llama_mapper.entrypoints.containers.databases import open_database
+from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.running import Running, database_check, detector_notes, pool_gauges
+from llama_mapper.entrypoints.settings import Settings
+
+
+@asynccontextmanager
+async def running_front(settings: Settings) -> AsyncIterator[Running]:
+    """Orchestration in this process, the chain over links to the other two contexts."""
+    from llama_mapper.entrypoints.containers.assessment import running_assessment
+    from llama_mapper.entrypoints.containers.links import running_links
+    from llama_mapper.entrypoints.containers.orchestration import running_orchestration
+
+    platform = PlatformContainer(settings=settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(platform.database()))
+        links = await stack.enter_async_context(running_links(settings))
+        orchestration = await stack.enter_async_context(running_orchestration(platform))
+        chain = await stack.enter_async_context(
+            running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
+        )
+        pool = orchestration.pool()
+        pool_gauges(platform.metrics(), pool)
+        databases = (platform.database(), orchestration.database(), chain.database())
+        yield Running(
+            platform=platform,
+            orchestration=orchestration.service(),
+            assessments=chain.service(),
+            checks={
+                **{f"database.{database.context}": database_check(database) for database in databases},
+                "link.analysis": links.analysis_link().is_ready,
+                "link.mapping": links.mapping_link().is_ready,
+            },
+            notes=lambda: detector_notes(pool),
+            wait_for_detectors=pool.wait_ready,
+        )
+
+
+@asynccontextmanager
+async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]:
+    """The analysis context alone."""
+    from llama_mapper.entrypoints.containers.analysis import running_analysis
+
+    platform = PlatformContainer(settings=settings)
+    async with open_database(platform.database()) as keys, running_analysis(platform) as analysis:
+        databases = (keys, analysis.database())
+        checks = {f"database.{database.context}": database_check(database) for database in databases}
+        yield Running(platform=platform, analysis=analysis.service(), checks=checks)
+
+
+@asynccontextmanager
+async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
+    """The mapping context alone."""
+    from llama_mapper.entrypoints.containers.mapping import running_mapping
+
+    platform = PlatformContainer(settings=settings)
+    async with open_database(platform.database()) as keys, running_mapping(platform) as mapping:
+        databases = (keys, mapping.database())
+        checks = {f"database.{database.context}": database_check(database) for database in databases}
+        yield Running(platform=platform, mapping=mapping.service(), checks=checks)

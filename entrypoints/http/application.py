@@ -1,0 +1,58 @@
+"""A Starlette application from operations, health routes and an authenticator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.docs_page import docs_page
+from llama_mapper.entrypoints.http.openapi import openapi_document
+from llama_mapper.entrypoints.http.operations import Operation, route_of
+from llama_mapper.entrypoints.http.problems import on_http_exception
+from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
+
+
+def create_application(
+    operations: Sequence[Operation],
+    health: Sequence[Route],
+    authenticator: Authenticator,
+    on_request: OnRequest,
+    *,
+    version: str,
+    docs: bool,
+    timeout_s: float,
+) -> Starlette:
+    """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`."""
+    routes = [route_of(operation, authenticator, timeout_s) for operation in operations]
+    if docs:
+        routes += _docs_routes(operations, version)
+    return Starlette(
+        routes=[*routes, *health],
+        middleware=[Middleware(TelemetryMiddleware, on_request=on_request)],
+        exception_handlers={HTTPException: on_http_exception},
+    )
+
+
+def _docs_routes(operations: Sequence[Operation], version: str) -> list[Route]:
+    rendered: dict[str, bytes] = {}
+
+    async def openapi(_: Request) -> Response:
+        if "json" not in rendered:
+            rendered["json"] = orjson.dumps(openapi_document(operations, version), option=orjson.OPT_INDENT_2)
+        return Response(rendered["json"], media_type="application/json")
+
+    async def docs(_: Request) -> Response:
+        if "html" not in rendered:
+            rendered["html"] = docs_page(openapi_document(operations, version)).encode()
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return Response(rendered["html"], media_type="text/html", headers={"content-security-policy": policy})
+
+    return [Route("/openapi.json", openapi, name="openapi"), Route("/docs", docs, name="docs")]

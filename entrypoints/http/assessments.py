@@ -1,0 +1,88 @@
+"""The whole chain over HTTP."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llama_mapper.domain.assessment.envelope import envelope_bytes
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.kernel.errors import ErrorCode
+from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.operations import Operation
+
+JSON = "application/json"
+CHAIN_ERRORS = (
+    ErrorCode.POLICY_NOT_FOUND,
+    ErrorCode.FRAMEWORK_NOT_FOUND,
+    ErrorCode.UNPROCESSABLE_CONTENT,
+    ErrorCode.ALL_DETECTORS_UNAVAILABLE,
+    ErrorCode.SERVICE_UNAVAILABLE,
+    ErrorCode.REQUEST_TIMEOUT,
+    ErrorCode.POLICY_INVALID,
+)
+EXAMPLE: dict[str, object] = {
+    "content": "My card is 4111 1111 1111 1111, please refund me.",
+    "frameworks": ["soc2", "gdpr"],
+}
+
+_envelope = EvidenceEnvelope.model_validate_json
+
+
+def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation]:
+    """`/v1/assessments` and what hangs below it."""
+
+    async def create(request: Request, principal: Principal) -> Response:
+        record = await api.assess(await read_owned(request, principal, AssessmentRequest, body_limit))
+        covered = record.assessment.orchestration.coverage.sufficient
+        location = {"location": f"/v1/assessments/{record.assessment.id}"}
+        return Response(record.body, 200 if covered else 206, location, JSON)
+
+    async def fetch(request: Request, principal: Principal) -> Response:
+        body = await api.get(principal.tenant_id, request.path_params["assessment_id"])
+        return Response(body, 200, media_type=JSON)
+
+    async def evidence(request: Request, principal: Principal) -> Response:
+        body = await api.get(principal.tenant_id, request.path_params["assessment_id"])
+        envelope = _envelope(orjson.dumps(orjson.loads(body)["evidence"]))
+        return Response(envelope_bytes(envelope), 200, media_type=JSON)
+
+    return [
+        Operation(
+            id="createAssessment",
+            method="POST",
+            path="/v1/assessments",
+            tag="assessments",
+            summary="Run the whole chain over a text and keep the record, without the text.",
+            scope=Scope.ASSESS,
+            handler=create,
+            requests=(AssessmentRequest,),
+            responses={200: (Assessment,), 206: (Assessment,)},
+            errors=CHAIN_ERRORS,
+            example=EXAMPLE,
+        ),
+        Operation(
+            id="getAssessment",
+            method="GET",
+            path="/v1/assessments/{assessment_id}",
+            tag="assessments",
+            summary="A stored record, byte for byte as it was answered.",
+            scope=Scope.READ,
+            handler=fetch,
+            responses={200: (Assessment,)},
+            errors=(ErrorCode.NOT_FOUND,),
+        ),
+        Operation(
+            id="getAssessmentEvidence",
+            method="GET",
+            path="/v1/assessments/{assessment_id}/evidence",
+            tag="assessments",
+            summary="The record's signed evidence, as a file that `llama-mapper evidence verify` checks.",
+            scope=Scope.READ,
+            handler=evidence,
+            responses={200: (EvidenceEnvelope,)},
+            errors=(ErrorCode.NOT_FOUND,),
+        ),
+    ]

@@ -1,0 +1,95 @@
+"""Who is calling: API keys, the shared secret of the links, or nobody on loopback."""
+
+from __future__ import annotations
+
+import hmac
+from time import monotonic
+
+from starlette.requests import Request
+
+from llama_mapper.domain.kernel.clock import Clock
+from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, verify_key
+from llama_mapper.domain.kernel.errors import AuthenticationError
+from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
+
+_LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}))
+_LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Authenticator:
+    """Turns a request's credential into a principal.
+
+    Where `allow_local` holds (the server listens on loopback only) and the installation has no API key, every caller
+    is tenant `local`; a request whose Host is not a loopback name is refused even then, so that no web page can reach
+    the server by DNS rebinding. Records are remembered for `memory_s` seconds: within that time a new or revoked key
+    takes effect.
+    """
+
+    def __init__(
+        self,
+        keys: ApiKeys,
+        pepper: bytes,
+        clock: Clock,
+        *,
+        allow_local: bool,
+        link_secret: str | None = None,
+        memory_s: float = 2.0,
+    ) -> None:
+        self._keys = keys
+        self._pepper = pepper
+        self._link_secret = link_secret.encode() if link_secret else None
+        self._clock = clock
+        self._allow_local = allow_local
+        self._memory_s = memory_s
+        self._records: dict[str, tuple[float, ApiKeyRecord | None]] = {}
+        self._keyless: tuple[float, bool] = (float("-inf"), False)
+
+    async def is_keyless(self) -> bool:
+        """Whether the installation has no API key yet."""
+        now = monotonic()
+        read_at, keyless = self._keyless
+        if now - read_at > self._memory_s:
+            keyless = not await self._keys.list()
+            self._keyless = (now, keyless)
+        return keyless
+
+    async def authenticate(self, request: Request) -> Principal:
+        """The caller; raise `UNAUTHORIZED` for a missing or bad credential."""
+        presented = _presented(request)
+        secret = self._link_secret
+        if presented is not None and secret is not None and hmac.compare_digest(presented.encode(), secret):
+            return _LINK
+        if self._allow_local and await self.is_keyless():
+            return _local(request)
+        if presented is None:
+            raise AuthenticationError("send an API key as 'Authorization: Bearer …' or 'X-API-Key'")
+        return verify_key(self._pepper, presented, await self._record(key_id_of(presented)), self._clock())
+
+    async def _record(self, key_id: str) -> ApiKeyRecord | None:
+        now = monotonic()
+        if (known := self._records.get(key_id)) is not None and now - known[0] <= self._memory_s:
+            return known[1]
+        record = await self._keys.get(key_id)
+        if len(self._records) >= 4096:
+            self._records.clear()
+        self._records[key_id] = (now, record)
+        return record
+
+
+def _local(request: Request) -> Principal:
+    host = request.headers.get("host", "").lower()
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    if name not in _LOOPBACK_HOSTS:
+        raise AuthenticationError("without API keys only requests to a loopback host name are answered")
+    return _LOCAL
+
+
+def _presented(request: Request) -> str | None:
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not value:
+            raise AuthenticationError("the Authorization header is not 'Bearer <key>'")
+        return value.strip()
+    return request.headers.get("x-api-key")

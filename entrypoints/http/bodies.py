@@ -1,0 +1,58 @@
+"""Request bodies: bounded, UTF-8, JSON, and valid by contract before any handler sees them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from llama_mapper.domain.contracts.analysis import AnalysisRequest
+from llama_mapper.domain.contracts.assessment import AssessmentRequest
+from llama_mapper.domain.contracts.mapping import LabelMappingRequest, MappingRequest
+from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
+from llama_mapper.domain.kernel.tenancy import Principal
+
+Model = TypeVar("Model", bound=BaseModel)
+Owned = TypeVar("Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; raise `CONTENT_TOO_LARGE` beyond `limit` bytes, `UNSUPPORTED_MEDIA_TYPE` unless it is JSON."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise ValidationError("send the body as application/json", ErrorCode.UNSUPPORTED_MEDIA_TYPE)
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def read_model(request: Request, model: type[Model], limit: int) -> Model:
+    """The body as `model`, validated once."""
+    return model.model_validate_json(await read_body(request, limit))
+
+
+async def read_owned(request: Request, principal: Principal, model: type[Owned], limit: int) -> Owned:
+    """The body as `model`, for the credential's tenant; raise `TENANT_MISMATCH` if it names another."""
+    return for_tenant(await read_model(request, model, limit), principal)
+
+
+def for_tenant(asked: Owned, principal: Principal) -> Owned:
+    """The request with the tenant that the credential gives it."""
+    tenant_id = principal.tenant_for(asked.tenant_id)
+    if asked.tenant_id == tenant_id:
+        return asked
+    return asked.model_copy(update={"tenant_id": tenant_id})
+
+
+def _too_large(limit: int) -> ValidationError:
+    return ValidationError(f"the body is larger than {limit} bytes", ErrorCode.CONTENT_TOO_LARGE)

@@ -1,0 +1,188 @@
+"""The mapping context over HTTP."""
+
+from __future__ import annotations
+
+from pydantic import Field, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llama_mapper.domain.contracts.base import Contract, FrameworkRef, Identifier, Severity, ShortText
+from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.mapping import (
+    LabelMappingRequest,
+    LabelMappingResponse,
+    LabelQuery,
+    MappedLabel,
+    MappingApi,
+    MappingRequest,
+    MappingResponse,
+    ReviewPage,
+)
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
+from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.entrypoints.http.answers import json_answer
+from llama_mapper.entrypoints.http.bodies import for_tenant, read_body, read_owned
+from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation, QueryParameter
+
+
+class FrameworkInfo(Contract):
+    """One edition of a framework that requests may name."""
+
+    ref: FrameworkRef
+    framework: Identifier
+    edition: Identifier
+    title: ShortText
+    kind: Identifier
+    applies_when: ShortText
+
+
+class FrameworkList(Contract):
+    """Every edition of every framework, default editions first."""
+
+    items: tuple[FrameworkInfo, ...]
+
+
+class CategoryInfo(Contract):
+    """A risk category of the taxonomy."""
+
+    id: Identifier
+    name: ShortText
+    severity: Severity
+
+
+class TaxonomyAnswer(Contract):
+    """The taxonomy's risk categories."""
+
+    version: Identifier
+    items: tuple[CategoryInfo, ...]
+
+
+class _Shape(Contract):
+    """Which of the three bodies this is, told by the one field that only it has."""
+
+    model_config = {"extra": "ignore", "strict": False}
+
+    analysis_response: object = Field(default=None, repr=False)
+    vendor: object = Field(default=None, repr=False)
+
+
+_shape = TypeAdapter(_Shape).validate_json
+
+
+def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+    """`/v1/map`, `/v1/map:batch`, `/v1/reviews`, `/v1/frameworks`, `/v1/taxonomies`."""
+
+    async def map_any(request: Request, principal: Principal) -> Response:
+        body = await read_body(request, body_limit)
+        shape = _shape(body)
+        if shape.analysis_response is not None:
+            return json_answer(await api.map(for_tenant(MappingRequest.model_validate_json(body), principal)))
+        query = LabelQuery.model_validate_json(body)
+        batch = LabelMappingRequest(labels=(query,), tenant_id=principal.tenant_id)
+        return json_answer((await api.map_labels(batch)).mappings[0])
+
+    async def map_batch(request: Request, principal: Principal) -> Response:
+        return json_answer(await api.map_labels(await read_owned(request, principal, LabelMappingRequest, body_limit)))
+
+    async def reviews(request: Request, principal: Principal) -> Response:
+        limit = _limit(request.query_params.get("limit", "100"))
+        tenant_id = principal.tenant_for(request.query_params.get("tenant_id"))
+        return json_answer(await api.reviews(tenant_id, limit=limit, cursor=request.query_params.get("cursor")))
+
+    async def frameworks(_: Request, __: Principal) -> Response:
+        return json_answer(
+            FrameworkList(
+                items=tuple(
+                    FrameworkInfo(
+                        ref=edition.ref,
+                        framework=edition.framework,
+                        edition=edition.edition,
+                        title=edition.title,
+                        kind=edition.kind.value,
+                        applies_when=edition.applies_when,
+                    )
+                    for edition in catalogue.frameworks()
+                )
+            )
+        )
+
+    async def taxonomies(_: Request, __: Principal) -> Response:
+        items = tuple(
+            CategoryInfo(id=category, name=catalogue.name(category), severity=severity)
+            for category, severity in catalogue.categories.items()
+        )
+        return json_answer(TaxonomyAnswer(version=catalogue.versions.taxonomy, items=items))
+
+    frameworks_errors = (ErrorCode.FRAMEWORK_NOT_FOUND, ErrorCode.EDITION_NOT_FOUND)
+    return [
+        Operation(
+            id="map",
+            method="POST",
+            path="/v1/map",
+            tag="mapping",
+            summary="Map one vendor label, or the findings of an analysis response.",
+            scope=Scope.ASSESS,
+            handler=map_any,
+            requests=(LabelQuery, MappingRequest),
+            responses={200: (MappedLabel, MappingResponse)},
+            errors=frameworks_errors,
+            example={"vendor": "presidio", "label": "CREDIT_CARD", "score": 0.9},
+        ),
+        Operation(
+            id="mapBatch",
+            method="POST",
+            path="/v1/map:batch",
+            tag="mapping",
+            summary="Map many vendor labels; one answer each, in the order asked.",
+            scope=Scope.ASSESS,
+            handler=map_batch,
+            requests=(LabelMappingRequest,),
+            responses={200: (LabelMappingResponse,)},
+            errors=frameworks_errors,
+            example={"labels": [{"vendor": "presidio", "label": "CREDIT_CARD"}], "frameworks": ["pci_dss"]},
+        ),
+        Operation(
+            id="listReviews",
+            method="GET",
+            path="/v1/reviews",
+            tag="mapping",
+            summary="Vendor labels that the catalogue does not know, waiting for a person.",
+            scope=Scope.READ,
+            handler=reviews,
+            responses={200: (ReviewPage,)},
+            errors=(ErrorCode.INVALID_REQUEST,),
+            query=(
+                QueryParameter(
+                    "limit", "Items a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+                ),
+                QueryParameter("cursor", "`next_cursor` of the page before.", {"type": "string", "maxLength": 256}),
+                TENANT_PARAMETER,
+            ),
+        ),
+        Operation(
+            id="listFrameworks",
+            method="GET",
+            path="/v1/frameworks",
+            tag="mapping",
+            summary="The framework editions that requests may name.",
+            scope=Scope.READ,
+            handler=frameworks,
+            responses={200: (FrameworkList,)},
+        ),
+        Operation(
+            id="getTaxonomy",
+            method="GET",
+            path="/v1/taxonomies",
+            tag="mapping",
+            summary="The risk categories of the canonical taxonomy.",
+            scope=Scope.READ,
+            handler=taxonomies,
+            responses={200: (TaxonomyAnswer,)},
+        ),
+    ]
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 1000:
+        raise ValidationError("limit is a whole number from 1 to 1000")
+    return int(text)

@@ -1,0 +1,104 @@
+"""The OpenAPI 3.1 document, made from the operations and the contracts' JSON schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from llama_mapper.entrypoints.http.operations import Operation
+from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
+
+_REF = "#/components/schemas/{model}"
+
+
+def openapi_document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+    """The document of these operations; the same operations give the same document."""
+    models: set[tuple[type[BaseModel], Literal["validation", "serialization"]]] = {
+        *((model, "validation") for operation in operations for model in operation.requests),
+        *(
+            (model, "serialization")
+            for operation in operations
+            for answers in operation.responses.values()
+            for model in answers
+        ),
+        (Problem, "serialization"),
+    }
+    ordered = sorted(models, key=lambda pair: (pair[0].__name__, pair[1]))
+    names, schemas = models_json_schema(ordered, ref_template=_REF)
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "llama-mapper",
+            "version": version,
+            "description": "Runs content detectors and returns one record: findings, risk, canonical labels, "
+            "framework controls and signed evidence. Content is never kept.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `lm_…`."},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+        "security": [{"bearer": []}, {"apiKey": []}, {}],
+    }
+
+
+def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"Needs the scope `{operation.scope.value}`.",
+        "responses": {
+            str(status): {
+                "description": "The answer; coverage is below the policy's threshold."
+                if status == 206
+                else "The answer.",
+                "content": {"application/json": {"schema": _one_of(models, names, "serialization")}},
+            }
+            for status, models in operation.responses.items()
+        },
+    }
+    problem = {PROBLEM_TYPE: {"schema": names[(Problem, "serialization")]}}
+    codes: dict[int, list[str]] = {}
+    for code in operation.all_errors:
+        codes.setdefault(STATUS[code], []).append(code.value)
+    for status in sorted(codes):
+        document["responses"][str(status)] = {
+            "description": ", ".join(f"`{code}`" for code in sorted(set(codes[status]))),
+            "content": problem,
+        }
+    if operation.requests:
+        media: dict[str, Any] = {"schema": _one_of(operation.requests, names, "validation")}
+        if operation.example:
+            media["example"] = operation.example
+        document["requestBody"] = {"required": True, "content": {"application/json": media}}
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
+        for name in _path_parameters(operation.path)
+    ]
+    parameters += [
+        {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
+        for q in operation.query
+    ]
+    if parameters:
+        document["parameters"] = parameters
+    return document
+
+
+def _one_of(models: Sequence[type[BaseModel]], names: dict[Any, Any], mode: str) -> Any:
+    refs = [names[(model, mode)] for model in models]
+    return refs[0] if len(refs) == 1 else {"oneOf": refs}
+
+
+def _path_parameters(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]

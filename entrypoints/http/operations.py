@@ -1,0 +1,98 @@
+"""An HTTP operation as data: routes and the OpenAPI document are both made from it, so that they cannot differ."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from pydantic import ValidationError as PydanticError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from llama_mapper.domain.contracts.refusals import refusal_of
+from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
+from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
+from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
+
+Handler = Callable[[Request, Principal], Awaitable[Response]]
+
+BODY_ERRORS = (
+    ErrorCode.INVALID_REQUEST,
+    ErrorCode.CONTENT_TOO_LARGE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+)
+ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH)
+SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
+_LATE = "the request took longer than this server allows"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """A query parameter and its JSON schema."""
+
+    name: str
+    description: str
+    schema: dict[str, object]
+
+
+TENANT_PARAMETER = QueryParameter(
+    "tenant_id",
+    "May repeat the credential's tenant; the links between contexts name the tenant that they act for.",
+    {"type": "string", "pattern": TENANT_PATTERN},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
+
+    `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
+    codes besides those of every operation.
+    """
+
+    id: str
+    method: str
+    path: str
+    tag: str
+    summary: str
+    scope: Scope
+    handler: Handler
+    responses: dict[int, tuple[type[BaseModel], ...]]
+    requests: tuple[type[BaseModel], ...] = ()
+    errors: tuple[ErrorCode, ...] = ()
+    query: tuple[QueryParameter, ...] = ()
+    example: dict[str, object] | None = None
+
+    @property
+    def all_errors(self) -> tuple[ErrorCode, ...]:
+        """Every code that the operation may answer with."""
+        body = BODY_ERRORS if self.requests else ()
+        return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
+
+
+def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
+    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
+    handler, scope = operation.handler, operation.scope
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(timeout_s):
+                principal = await authenticator.authenticate(request)
+                principal.require(scope)
+                return await handler(request, principal)
+        except TimeoutError:
+            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+        except ServiceError as error:
+            return refusal(error)
+        except PydanticError as error:
+            return problem_response(*refusal_of(error))
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            return failure(error)
+
+    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)

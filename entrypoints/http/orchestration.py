@@ -1,0 +1,77 @@
+"""The orchestration context over HTTP."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llama_mapper.domain.contracts.orchestration import (
+    DetectorList,
+    OrchestrationApi,
+    OrchestrationRequest,
+    OrchestrationResponse,
+    PolicyList,
+)
+from llama_mapper.domain.kernel.errors import ErrorCode
+from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.entrypoints.http.answers import json_answer
+from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
+
+
+def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Operation]:
+    """`/v1/orchestrate`, `/v1/detectors`, `/v1/policies`."""
+
+    async def orchestrate(request: Request, principal: Principal) -> Response:
+        answer = await api.orchestrate(await read_owned(request, principal, OrchestrationRequest, body_limit))
+        return json_answer(answer, 200 if answer.coverage.sufficient else 206)
+
+    async def detectors(_: Request, principal: Principal) -> Response:
+        return json_answer(DetectorList(items=await api.detectors()))
+
+    async def policies(request: Request, principal: Principal) -> Response:
+        tenant_id = principal.tenant_for(request.query_params.get("tenant_id"))
+        return json_answer(PolicyList(items=await api.policies(tenant_id)))
+
+    return [
+        Operation(
+            id="orchestrate",
+            method="POST",
+            path="/v1/orchestrate",
+            tag="orchestration",
+            summary="Run the detectors that a policy asks for, and judge what they say.",
+            scope=Scope.ASSESS,
+            handler=orchestrate,
+            requests=(OrchestrationRequest,),
+            responses={200: (OrchestrationResponse,), 206: (OrchestrationResponse,)},
+            errors=(
+                ErrorCode.POLICY_NOT_FOUND,
+                ErrorCode.UNPROCESSABLE_CONTENT,
+                ErrorCode.ALL_DETECTORS_UNAVAILABLE,
+                ErrorCode.REQUEST_TIMEOUT,
+                ErrorCode.POLICY_INVALID,
+            ),
+            example={"content": "Write to anna@example.com"},
+        ),
+        Operation(
+            id="listDetectors",
+            method="GET",
+            path="/v1/detectors",
+            tag="orchestration",
+            summary="Every detector, what it judges, and whether it is ready.",
+            scope=Scope.READ,
+            handler=detectors,
+            responses={200: (DetectorList,)},
+        ),
+        Operation(
+            id="listPolicies",
+            method="GET",
+            path="/v1/policies",
+            tag="orchestration",
+            summary="The policy bundles that a request may name.",
+            scope=Scope.READ,
+            handler=policies,
+            responses={200: (PolicyList,)},
+            query=(TENANT_PARAMETER,),
+        ),
+    ]

@@ -1,0 +1,88 @@
+"""The HTTP application of the monolith and of each context, from what runs behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+
+from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.entrypoints.http.analysis import analysis_operations
+from llama_mapper.entrypoints.http.application import create_application
+from llama_mapper.entrypoints.http.assessments import assessment_operations
+from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.health import health_routes
+from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.moderations import moderation_operations
+from llama_mapper.entrypoints.http.openapi import openapi_document
+from llama_mapper.entrypoints.http.operations import Operation
+from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.settings import Settings
+from llama_mapper.entrypoints.version import service_version
+
+if TYPE_CHECKING:
+    from llama_mapper.entrypoints.containers.running import Running
+
+_LINK_BODY_LIMIT = 16 * 1024 * 1024
+"""Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reachable from this machine only."""
+    return host in _LOOPBACK
+
+
+def application_of(running: Running, settings: Settings, *, front: bool) -> Starlette:
+    """The application over what runs; `front` says whether callers from outside are meant to use it.
+
+    A service behind the front door that has a link secret answers to that secret and to API keys only.
+    """
+    platform = running.platform
+    secret = settings.link_secret.get_secret_value() if settings.link_secret else None
+    authenticator = Authenticator(
+        platform.api_keys(),
+        platform.pepper(),
+        platform.clock(),
+        allow_local=is_loopback(settings.host) and (front or secret is None),
+        link_secret=secret,
+    )
+    metrics = platform.metrics()
+    return create_application(
+        operations_of(running, platform.catalogue(), settings.body_limit),
+        health_routes(running.checks, running.notes, metrics.render),
+        authenticator,
+        metrics.on_request,
+        version=service_version(),
+        docs=settings.docs_enabled,
+        timeout_s=settings.request_timeout_ms / 1000.0,
+    )
+
+
+def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+    """The operations of the Apis that run here."""
+    operations: list[Operation] = []
+    if running.assessments is not None:
+        operations += assessment_operations(running.assessments, body_limit)
+        operations += moderation_operations(running.assessments, service_version(), body_limit)
+    if running.orchestration is not None:
+        operations += orchestration_operations(running.orchestration, body_limit)
+    if running.analysis is not None:
+        operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
+    if running.mapping is not None:
+        operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
+    return operations
+
+
+def monolith_openapi() -> dict[str, Any]:
+    """The monolith's OpenAPI document; nothing is started for it."""
+    unused: Any = object()
+    operations = [
+        *assessment_operations(unused, 0),
+        *moderation_operations(unused, service_version(), 0),
+        *orchestration_operations(unused, 0),
+        *analysis_operations(unused, 0),
+        *mapping_operations(unused, unused, 0),
+    ]
+    return openapi_document(operations, service_version())

@@ -1,0 +1,64 @@
+"""What every request leaves behind: a trace id, a log line and three metrics; never anything of its body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llama_mapper.domain.kernel.trace import CURRENT_TRACE, trace_from
+
+OnRequest = Callable[[str, str, int, float], None]
+"""Told of each request: method, route template, status, seconds."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class TelemetryMiddleware:
+    """Takes up or starts a W3C trace, answers with its `traceparent`, logs one line and counts the request.
+
+    The route's template is logged and counted, not the path: a path is the caller's text.
+    """
+
+    def __init__(self, app: ASGIApp, on_request: OnRequest) -> None:
+        self._app = app
+        self._on_request = on_request
+        self._log = structlog.get_logger("llama_mapper.http")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace = trace_from(_header(scope, b"traceparent"))
+        token = CURRENT_TRACE.set(trace)
+        traceparent = trace.traceparent.encode()
+        status = 500
+        started = perf_counter()
+
+        async def send_traced(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"traceparent", traceparent)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_traced)
+        finally:
+            seconds = perf_counter() - started
+            route = scope.get("route")
+            template = getattr(route, "path", "unmatched")
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._on_request(method, template, status, seconds)
+            self._log.info("request", method=method, route=template, status=status, ms=round(seconds * 1000, 3))
+            CURRENT_TRACE.reset(token)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value).decode("latin-1")
+    return None

@@ -1,0 +1,221 @@
+"""What an installation can set, and where it is read from: arguments, environment, `.env`, a TOML file, defaults."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier
+from llama_mapper.domain.kernel.errors import ConfigurationError
+
+PREFIX = "LLAMA_MAPPER_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+DOTENV_FILE = ".env"
+CONFIG_FILE = "llama-mapper.toml"
+
+_JSON_BYTES_A_CHARACTER = 6  # `\\u00e9`: the longest that JSON makes of a character outside the astral planes
+_BODY_BESIDE_CONTENT = 65_536
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen. Make them with `load`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+    data_dir: Path = Path("data")
+    """Folder of keys and SQLite databases; created where it is missing. A relative one counts from the working
+    directory at start."""
+
+    host: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\s/]+$")] = "127.0.0.1"
+    """Address to listen on. Listening on another than this machine's own needs an API key or a link secret."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """TCP port to listen on; 0 lets the system choose. By convention a split installation on one machine uses 8080 for
+    orchestration, 8081 for analysis and 8082 for mapping."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severe log line that is written."""
+
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object a line, or lines for people."""
+
+    database_url: SecretStr | None = None
+    """A `postgresql://` URL, in which each context has a schema of its own. Unset: SQLite files in `data_dir`."""
+
+    content_limit: Annotated[int, Field(ge=1, le=CONTENT_LIMIT)] = 262_144
+    """Characters of content that a request may have."""
+
+    detector_workers: Annotated[int, Field(ge=0, le=16)] = 1
+    """Processes that run the shipped detectors, each with all models and one core's worth of load. 0 switches these
+    detectors off."""
+
+    detectors: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
+    """Names of the shipped detectors to load, in the environment separated by commas. Unset: all."""
+
+    analysis_url: AnyHttpUrl | None = None
+    """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
+
+    mapping_url: AnyHttpUrl | None = None
+    """Base URL of the mapping service of a split installation; set together with `analysis_url`."""
+
+    link_secret: Annotated[SecretStr, Field(min_length=16, max_length=512)] | None = None
+    """What the services of a split installation know each other by; the same for all, 16 characters or more."""
+
+    link_timeout_s: Annotated[float, Field(ge=0.1, le=300.0)] = 10.0
+    """Seconds that an answer over a link may take."""
+
+    request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
+    """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
+
+    history_window_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    """Days of earlier findings that patterns and risk are computed from."""
+
+    docs_enabled: bool = True
+    """Whether `/docs` is served."""
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes that a request body may have: content at the limit in its longest ordinary encoding, and the rest."""
+        return self.content_limit * _JSON_BYTES_A_CHARACTER + _BODY_BESIDE_CONTENT
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings, by precedence: `overrides` (None counts as not given), environment, `.env`, TOML, defaults.
+
+        The TOML file is the one that `LLAMA_MAPPER_CONFIG` names, else `llama-mapper.toml` in the working directory.
+        Raises `CONFIGURATION_INVALID` with a message that names every wrong setting, and the value of none.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        _refuse_unknown(cls, given, "the arguments", "")
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            problems = "; ".join(_problem(details["loc"], details["msg"]) for details in error.errors())
+            # Without the cause: its frames hold the values.
+            raise ConfigurationError(f"the settings are not valid: {problems}") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Part of `BaseSettings`."""
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, _from_dotenv(settings_cls)),
+            InitSettingsSource(settings_cls, _from_toml(settings_cls)),
+        )
+
+    @field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        try:
+            return folder.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("the home directory that it starts with is not known") from None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _listed(cls, names: object) -> object:
+        if isinstance(names, str):
+            names = [name for part in names.split(",") if (name := part.strip())]
+        return tuple(dict.fromkeys(names)) if isinstance(names, list | tuple) else names
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+asyncpg://")):
+            raise ValueError("it must be a postgresql:// URL, or unset for SQLite")
+        return url
+
+    @model_validator(mode="after")
+    def _both_links_or_none(self) -> Self:
+        if (self.analysis_url is None) is not (self.mapping_url is None):
+            raise ValueError("analysis_url and mapping_url are set together or not at all")
+        return self
+
+
+def _from_dotenv(settings: type[BaseSettings]) -> dict[str, Any]:
+    # Read here and not by pydantic-settings, which in some versions takes every other program's line for ours.
+    from dotenv import dotenv_values
+
+    path = Path(DOTENV_FILE)
+    if not path.is_file():
+        return {}
+    try:
+        lines = dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read ({type(error).__name__})") from None
+    ours = {
+        name[len(PREFIX) :].lower(): text for name, text in lines.items() if name.upper().startswith(PREFIX) and text
+    }
+    _refuse_unknown(settings, ours, str(path), PREFIX)
+    return ours
+
+
+def _from_toml(settings: type[BaseSettings]) -> dict[str, Any]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named or CONFIG_FILE)
+    if not named and not path.exists():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    _refuse_unknown(settings, table, str(path), "")
+    return table
+
+
+def _refuse_unknown(settings: type[BaseSettings], given: dict[str, Any], where: str, prefix: str) -> None:
+    for name in given:
+        if name not in settings.model_fields:
+            close = difflib.get_close_matches(name.lower(), settings.model_fields, 1)
+            hint = f"; did you mean '{_spelled(close[0], prefix)}'?" if close else ""
+            raise ConfigurationError(f"unknown setting '{_spelled(name, prefix)}' in {where}{hint}")
+
+
+def _spelled(name: str, prefix: str) -> str:
+    return f"{prefix}{name.upper()}" if prefix else name
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text
+    name = str(location[0])
+    return f"{name} ({PREFIX}{name.upper()}): {text}"

@@ -1,0 +1,1 @@
+"""What every adapter of a store port promises, on SQLite and on PostgreSQL."""

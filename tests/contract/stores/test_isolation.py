@@ -1,0 +1,142 @@
+"""PostgreSQL itself keeps tenants apart, whatever SQL is sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
+from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
+from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.platform.database import Database
+from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
+from llama_mapper.domain.analysis.ports import HistoryEntry
+from llama_mapper.domain.assessment.ports import AssessmentRow
+from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
+from llama_mapper.domain.mapping.ports import UnknownLabel
+from llama_mapper.domain.orchestration.ports import PolicyBundle
+from tests.support.postgres import APPLICATION, PostgresDatabase
+from tests.support.store_places import PostgresPlace
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TENANT_TABLES = {
+    "assessment": "assessments",
+    "analysis": "finding_history",
+    "mapping": "review_labels",
+    "orchestration": "policy_bundles",
+}
+
+
+async def _fill(database: Database) -> None:
+    match database.context:
+        case "assessment":
+            await SqlAssessments(database).save(AssessmentRow("as_1", "acme", NOON, "allow", "LOW", 1.0, b"{}"))
+        case "analysis":
+            await SqlFindingHistory(database).record([HistoryEntry("acme", "r1", NOON, {"pii.contact": 1})])
+        case "mapping":
+            await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
+        case "orchestration":
+            await SqlPolicyBundles(database).put("acme", PolicyBundle("p", "1", "sha256:a", "", {}, {}))
+
+
+@pytest.mark.parametrize(("context", "table"), TENANT_TABLES.items())
+async def test_raw_sql_sees_and_touches_only_the_tenant_that_is_set(
+    postgres_place: PostgresPlace, context: str, table: str
+) -> None:
+    database = await postgres_place.fresh(context)
+    try:
+        await _fill(database)
+        count = text(f"SELECT count(*) FROM {table}")
+        for tenant, visible in (("acme", 1), ("globex", 0), ("", 0), (None, 0)):
+            async with database.reading(tenant) as connection:
+                assert await connection.scalar(count) == visible, tenant
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET tenant_id = 'globex'"):
+            async with database.writing("globex") as connection:
+                assert (await connection.execute(text(statement))).rowcount == 0
+        with pytest.raises(StoreError):
+            async with database.writing("acme") as connection:
+                await connection.execute(text(f"UPDATE {table} SET tenant_id = 'globex'"))
+        async with database.reading("acme") as connection:
+            assert await connection.scalar(count) == 1
+    finally:
+        await database.close()
+
+
+async def test_the_tenant_is_forgotten_at_the_end_of_a_transaction(postgres_place: PostgresPlace) -> None:
+    database = await postgres_place.fresh("assessment", pool_size=1)
+    try:
+        await _fill(database)
+        async with database.reading() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM assessments")) == 0
+    finally:
+        await database.close()
+
+
+async def test_even_the_tables_owner_sees_no_tenant_by_default(postgres_place: PostgresPlace) -> None:
+    database = await postgres_place.fresh("assessment")
+    owner = await postgres_place.as_owner("assessment")
+    try:
+        await _fill(database)
+        async with owner.reading() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM assessments")) == 0
+    finally:
+        await owner.close()
+        await database.close()
+
+
+async def test_every_table_with_a_tenant_forces_row_security(postgres_place: PostgresPlace) -> None:
+    unforced = text(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND a.attname = 'tenant_id'"
+        " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
+    )
+    found: list[str] = []
+    for context in CONTEXTS:
+        owner = await postgres_place.as_owner(context)
+        async with owner.reading() as connection:
+            found += (await connection.scalars(unforced)).all()
+        await owner.close()
+    assert found == ["api_keys"]  # read to learn the tenant
+
+
+async def test_the_application_role_owns_nothing_and_cannot_change_the_schema(postgres_place: PostgresPlace) -> None:
+    database = await postgres_place.fresh("assessment")
+    try:
+        for statement in (
+            "ALTER TABLE assessments DISABLE ROW LEVEL SECURITY",
+            "DROP POLICY assessments_of_tenant ON assessments",
+            "TRUNCATE assessments",
+            "CREATE TABLE mine (id int)",
+            "UPDATE alembic_version SET version_num = 'x'",
+        ):
+            with pytest.raises(StoreError):
+                async with database.writing() as connection:
+                    await connection.execute(text(statement))
+    finally:
+        await database.close()
+
+
+async def test_a_role_that_bypasses_row_security_is_refused(postgres: PostgresDatabase) -> None:
+    database = Database(postgres.superuser_url, "assessment")
+    with pytest.raises(ConfigurationError):
+        await database.open()
+    with pytest.raises(StoreError):
+        await database.ping()
+    permitted = Database(postgres.superuser_url, "assessment", unbound_role=True)
+    await permitted.open()
+    await permitted.ping()
+    await permitted.close()
+
+
+@pytest.mark.parametrize("role", ["no_such_role", 'x"; DROP SCHEMA assessment; --'])
+async def test_a_role_that_is_not_there_or_not_a_name_is_refused(postgres_place: PostgresPlace, role: str) -> None:
+    owner = await postgres_place.as_owner("assessment")
+    try:
+        with pytest.raises(ConfigurationError):
+            await migrate(owner, app_role=role)
+        assert not await migrate(owner, app_role=APPLICATION)
+    finally:
+        await owner.close()

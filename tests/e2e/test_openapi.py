@@ -1,0 +1,71 @@
+"""The OpenAPI document is valid, committed, and true: nothing is answered that it does not say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from openapi_spec_validator import validate
+
+from tests.support.servers import ROOT, Server, run_cli
+
+COMMITTED = Path(ROOT, "docs", "openapi.json")
+
+
+def test_the_committed_document_is_what_the_code_gives() -> None:
+    printed = run_cli("openapi")
+    assert printed.returncode == 0, printed.stderr
+    assert json.loads(printed.stdout) == json.loads(COMMITTED.read_text()), "run `make openapi`"
+
+
+def test_the_document_is_valid() -> None:
+    validate(json.loads(COMMITTED.read_text()))
+
+
+def test_the_server_serves_the_same_document(server: Server) -> None:
+    with server.client() as client:
+        assert client.get("/openapi.json").json() == json.loads(COMMITTED.read_text())
+
+
+def test_the_docs_page_names_every_operation_and_fetches_nothing(server: Server) -> None:
+    with server.client() as client:
+        page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    for methods in json.loads(COMMITTED.read_text())["paths"].values():
+        for operation in methods.values():
+            assert f'id="{operation["operationId"]}"' in page.text
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+
+
+def test_no_generated_request_is_answered_off_the_document_or_with_a_server_error(
+    server: Server, tmp_path: Path
+) -> None:
+    # Which bodies are valid beyond their shape (a known policy, a known framework) the document cannot say, so that
+    # a refusal of well-formed input is no fault; everything else that schemathesis can check is checked.
+    checks = (
+        "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+        "response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance"
+    )
+    outcome = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            "run",
+            f"{server.url}/openapi.json",
+            f"--checks={checks}",
+            "--phases=examples,coverage,fuzzing",
+            "--max-examples=15",
+            "--generation-deterministic",
+            "--suppress-health-check=all",
+            "--warnings=off",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout[-6000:]

@@ -1,0 +1,114 @@
+"""The product as real processes on loopback, for tests through its doors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).with_name("llama-mapper")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where it answers, where it keeps its data, what it wrote."""
+
+    url: str
+    data_dir: Path
+    output: Path
+
+    def client(self, **options: object) -> httpx2.Client:
+        """A client of it."""
+        return httpx2.Client(base_url=self.url, timeout=60.0, trust_env=False, **options)  # type: ignore[arg-type]
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_cli(*arguments: object, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line to its end."""
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        input=stdin,
+        env=_environment(environment),
+        capture_output=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """`llama-mapper serve`, ready and with all detectors loaded."""
+    port = free_port()
+    command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
+    with _running(command, folder, environment) as output:
+        server = Server(f"http://127.0.0.1:{port}", folder / "data", output)
+        wait_until_loaded(server)
+        yield server
+
+
+@contextmanager
+def serving_split(folder: Path, **environment: str) -> Iterator[Server]:
+    """The three contexts as three processes; the front door, ready and with all detectors loaded."""
+    port = next(port for port in iter(free_port, None) if port < 65_000)
+    command = [sys.executable, ROOT / "deploy" / "run_split.py", "--port", str(port), "--data-dir", folder / "data"]
+    with _running(command, folder, environment) as output:
+        server = Server(f"http://127.0.0.1:{port}", folder / "data", output)
+        wait_until_loaded(server)
+        yield server
+
+
+def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
+    """Wait until every dependency is ready and no detector is loading any more."""
+    until = time.monotonic() + limit_s
+    state = "no answer"
+    with server.client() as client:
+        while time.monotonic() < until:
+            try:
+                answer = client.get("/readyz")
+                state = answer.text
+                if answer.status_code == 200 and not answer.json()["notes"]:
+                    return
+            except httpx2.HTTPError as error:
+                state = type(error).__name__
+            time.sleep(0.05)
+    raise AssertionError(f"the server did not become ready: {state}; {server.output.read_text()[-2000:]}")
+
+
+@contextmanager
+def _running(command: list[object], folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / "output.log"
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=folder, env=_environment(environment), stdout=sink, stderr=sink
+        )
+        try:
+            yield output
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_MAPPER_")}
+    return kept | dict(changes)

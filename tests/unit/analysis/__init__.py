@@ -1,0 +1,1 @@
+"""The analysis context, without I/O."""

@@ -1,0 +1,1 @@
+"""Orchestration: plans, aggregation, coverage, verdicts, and the service over detectors that misbehave."""

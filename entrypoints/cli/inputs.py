@@ -19,10 +19,25 @@ from llama_mapper.entrypoints.cli.input_formats import (
 from llama_mapper.entrypoints.cli.input_items import (
     CONTENT_CHARACTERS,
     Input,
+    InputFault,
+    InputItem,
     Place,
     RequestBuilder,
     RequestDefaults,
 )
+
+__all__ = [
+    "STANDARD_INPUT",
+    "Input",
+    "InputFault",
+    "InputFormat",
+    "InputItem",
+    "InputOptions",
+    "RequestDefaults",
+    "format_of",
+    "read_inputs",
+    "total_bytes",
+]
 
 STANDARD_INPUT = "-"
 _BY_EXTENSION = {

@@ -34,8 +34,9 @@ _FINDINGS = 100
 _CONTROLS = 12
 
 
-def show_run(console: Console, summary: RunSummary, elapsed_s: float | None = None) -> None:
-    """The counts of a run; `elapsed_s` in seconds gives the rate as well."""
+def print_summary(summary: RunSummary, console: Console | None = None, elapsed_s: float | None = None) -> None:
+    """Print the counts of a run, to standard output where no console is given; `elapsed_s` gives the rate as well."""
+    console = console or _standard_output()
     rate = f" in {elapsed_s:.1f} s ({summary.assessments / elapsed_s:.0f} a second)" if elapsed_s else ""
     lines = [f"{summary.assessments} assessed{rate}, {summary.upheld} findings, {summary.unassessed} not assessed"]
     if summary.set_aside:
@@ -62,10 +63,11 @@ def show_run(console: Console, summary: RunSummary, elapsed_s: float | None = No
         _say(console, f"not assessed: {code} ({times})")
 
 
-def show_assessment(console: Console, assessment: Assessment) -> None:
-    """One assessment: verdict, findings, risk, controls, coverage and versions."""
+def print_assessment(assessment: Assessment, console: Console | None = None) -> None:
+    """Print one assessment: verdict, findings, risk, controls, coverage and versions."""
     from rich.text import Text
 
+    console = console or _standard_output()
     action = assessment.verdict.action.value
     console.print(Text.assemble((action.upper(), _STYLES[action]), f"  {assessment.id}"))
     for reason in assessment.verdict.reasons:
@@ -85,6 +87,12 @@ def show_assessment(console: Console, assessment: Assessment) -> None:
             _say(console, f"  detector {result.detector}: {result.status.value}{why}")
     _say(console, "versions: " + ", ".join(_versions(assessment.version_info)))
     _say(console, f"evidence signed by {assessment.evidence.signatures[0].keyid}")
+
+
+def _standard_output() -> Console:
+    from rich.console import Console
+
+    return Console()
 
 
 def _print(console: Console, what: RenderableType) -> None:

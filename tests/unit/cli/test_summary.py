@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.base import Severity
 from llama_mapper.domain.contracts.orchestration import DetectorStatus
-from llama_mapper.entrypoints.cli.summary import show_assessment, show_run
+from llama_mapper.entrypoints.cli.summary import print_assessment, print_summary
 from llama_mapper.entrypoints.report.summary import RunSummary
 from tests.support.records import Found, assessment
 
@@ -23,15 +24,14 @@ def run_of(*records: Assessment, width: int = 80, elapsed_s: float | None = None
         summary.add(record)
     summary.add_fault("INVALID_REQUEST")
     out = io.StringIO()
-    show_run(Console(file=out, width=width), summary, elapsed_s)
+    print_summary(summary, Console(file=out, width=width), elapsed_s)
     return out.getvalue()
 
 
 def one(record: Assessment, width: int = 80, *, colour: bool = False) -> str:
     out = io.StringIO()
-    show_assessment(
-        Console(file=out, width=width, force_terminal=colour, color_system="truecolor" if colour else None), record
-    )
+    colours: Literal["truecolor"] | None = "truecolor" if colour else None
+    print_assessment(record, Console(file=out, width=width, force_terminal=colour, color_system=colours))
     return out.getvalue()
 
 
@@ -110,3 +110,11 @@ def test_a_label_cannot_command_the_terminal() -> None:
     text = one(record, width=200)
     assert all(character.isprintable() or character == "\n" for character in text)
     assert "a\N{REPLACEMENT CHARACTER}31mb\N{REPLACEMENT CHARACTER}c" in text
+
+
+def test_without_a_console_standard_output_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    print_assessment(assessment())
+    print_summary(RunSummary())
+    out = capsys.readouterr().out
+    assert "ALLOW" in out
+    assert "0 assessed" in out

@@ -38,7 +38,7 @@ def _seconds(code: str, rounds: int = 7) -> float:
 
 
 def _server(name: str, environment: dict[str, str], *, wait_for_detectors: bool, port: int = 18090) -> None:
-    command = [Path(sys.executable).with_name("llama-mapper"), "serve", "--port", str(port), "--data-dir"]
+    command = [str(Path(sys.executable).with_name("llama-mapper")), "serve", "--port", str(port), "--data-dir"]
     with tempfile.TemporaryDirectory() as folder:
         for attempt in ("first start", "second start"):
             started = time.perf_counter()

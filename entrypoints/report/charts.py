@@ -31,7 +31,7 @@ def stacked_bars(
     if not highest:
         return Markup("")
 
-    import pygal  # type: ignore[import-untyped]  # ships no annotations; loaded only when a report is made
+    import pygal  # loaded only when a report is made
 
     chart = pygal.HorizontalStackedBar(
         css=[],
@@ -65,7 +65,7 @@ def _ticks(highest: int) -> list[int]:
 
 def _inline(root: Any, chart_id: str, title: str, description: str, palette: str, names: Sequence[str]) -> Markup:
     """The drawing without what a page under a strict policy has no use for: script, style, and what serves them."""
-    from pygal.etree import etree  # type: ignore[import-untyped]  # ships no annotations
+    from pygal.etree import etree
 
     for parent in list(root.iter()):
         for child in list(parent):

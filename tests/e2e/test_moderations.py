@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import openai
 import pytest
+from openai.types import ModerationImageURLInputParam, ModerationTextInputParam
 
 from tests.support.servers import Server
 
@@ -44,13 +45,14 @@ def test_many_inputs_give_one_result_each_in_order(client: openai.OpenAI) -> Non
 
 
 def test_text_parts_are_judged(client: openai.OpenAI) -> None:
-    [result] = client.moderations.create(input=[{"type": "text", "text": "I will stab you."}]).results
+    part: ModerationTextInputParam = {"type": "text", "text": "I will stab you."}
+    [result] = client.moderations.create(input=[part]).results
     assert result.flagged
     assert result.category_applied_input_types.violence == ["text"]
 
 
 def test_an_image_is_refused_as_a_bad_request(client: openai.OpenAI) -> None:
-    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    image: ModerationImageURLInputParam = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     with pytest.raises(openai.BadRequestError) as refusal:
-        client.moderations.create(input=[image])  # type: ignore[list-item]
+        client.moderations.create(input=[image])
     assert refusal.value.status_code == 400

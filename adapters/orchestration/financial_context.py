@@ -120,7 +120,7 @@ _DESCRIPTOR = DetectorDescriptor(
     categories=("pii.financial_data",),
     labels=(US_ROUTING_NUMBER, SWIFT_BIC, CARD_SECURITY_CODE, CARD_EXPIRY, US_BANK_ACCOUNT),
     languages=("en", "de", "es", "fr"),
-    cost_ms_per_kchar=0.5,
+    cost_ms_per_kchar=0.3,
 )
 
 

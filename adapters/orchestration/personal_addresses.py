@@ -17,11 +17,11 @@ _STATE = (
 _UNIT = r"(?:,?\s{1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|#)\.?\s?#?\w{1,6})"
 _UK_POSTCODE = r"[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][ABD-HJLNP-UW-Z]{2}"
 _EN_TYPE = (
-    r"(?:[Ss]treet|[Ss]t|[Aa]venue|[Aa]ve|[Rr]oad|[Rr]d|[Bb]oulevard|[Bb]lvd|[Ll]ane|[Ll]n|[Dd]rive|Dr"
-    r"|[Cc]ourt|Ct|Way|"
-    r"[Pp]lace|Pl|[Ss]quare|Sq|[Tt]errace|[Cc]lose|[Cc]rescent|[Pp]arkway|Pkwy|[Hh]ighway|Hwy|[Tt]rail"
-    r"|[Ll]oop|[Cc]ircle|Cir|"
-    r"[Gg]ardens|[Gg]rove|[Mm]ews|STREET|AVENUE|ROAD|LANE|DRIVE)"
+    r"(?:[Ss]treet|[Ss]t|[Aa]venue|[Aa]ve|[Rr]oad|[Rr]d|[Bb]oulevard|[Bb]lvd|[Ll]ane|[Ll]n|Drive|Dr"
+    r"|Court|Ct|Way|"
+    r"Place|Pl|[Ss]quare|Sq|Terrace|Close|[Cc]rescent|[Pp]arkway|Pkwy|[Hh]ighway|Hwy|Trail"
+    r"|Loop|Circle|Cir|"
+    r"Gardens|Grove|Mews|STREET|AVENUE|ROAD|LANE|DRIVE)"
 )
 _EN_TAIL = (
     rf"{_UNIT}?(?:,?\s{{1,3}}{_CITY}(?: {_CITY}){{0,2}})?(?:,?\s{{1,3}}"

@@ -111,7 +111,7 @@ _DESCRIPTOR = DetectorDescriptor(
         FR_NIR,
     ),
     languages=("en", "de", "es", "fr"),
-    cost_ms_per_kchar=1.0,
+    cost_ms_per_kchar=1.5,
 )
 
 

@@ -32,8 +32,8 @@ _NEEDS_COLON = (
     r"|apellidos?|titular|paciente|nom|prénom)"
 )
 _TITLES = (
-    r"mr|mrs|ms|miss|mx|dr|prof|professor|rev|sir|madam|herrn?|frau|fräulein|sr|sra|srta|don|doña|señora?|"
-    r"monsieur|madame|mademoiselle|mme|mlle"
+    r"(?:(?i:mr|mrs|ms|mx|dr|prof|professor|herrn?|frau|fräulein|sr|sra|srta|señora?|monsieur|madame|mme|mlle)"
+    r"|Miss|Rev|Sir|Madam|Don|Doña|Mademoiselle)"
 )
 _STOP_WORDS = """
 sir madam team customer customers all friend friends colleague colleagues everyone folks president minister
@@ -46,7 +46,7 @@ she it they am si no yes
 _STOP = frozenset(_STOP_WORDS.split())
 _PATTERNS: tuple[tuple[re.Pattern[str], float], ...] = (
     (re.compile(rf"(?<!\w)(?i:{_INTRODUCED})[ \t]{{0,2}}(?P<sep>[:=]?)[ \t]{{0,3}}[\"']?(?P<v>{_NAME})"), 0.8),
-    (re.compile(rf"(?<!\w)(?i:{_TITLES})(?P<sep>\.?)[ ](?P<v>{_PARTICLES}{_NAME})"), 0.75),
+    (re.compile(rf"(?<!\w){_TITLES}(?P<sep>\.?)[ ](?P<v>{_PARTICLES}{_NAME})"), 0.75),
     (
         re.compile(
             rf"(?<!\w)(?i:dear|hi|hello|hallo|liebe[r]?|sehr geehrte[r]? (?:herr|frau)|querid[oa]"

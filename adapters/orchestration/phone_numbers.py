@@ -111,7 +111,7 @@ def find_phones(text: str) -> Iterator[RawFinding]:
         plain = value.isdigit()
         if plain and not cue and digits > 11:
             continue
-        shorter = value.rpartition(" ")[0]
+        shorter = value.rpartition(" ")[0].rstrip(" -(/.")
         mixed = _DASHED.search(shorter) is not None  # what follows a dashed number after a space is something else
         valid = not mixed and _valid(value)
         if not valid and sum(c.isdigit() for c in shorter) >= 7 and _valid(shorter):

@@ -26,7 +26,7 @@ _DESCRIPTOR = DetectorDescriptor(
     categories=("pii.personal_identifiers", "pii.financial_data", "pii.online_identifiers"),
     labels=(*WORTH, PHONE_NUMBER),
     languages=("en", "de", "es", "fr"),
-    cost_ms_per_kchar=2.0,
+    cost_ms_per_kchar=1.6,
 )
 
 _DIGIT = re.compile(r"\d")

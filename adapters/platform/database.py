@@ -58,7 +58,7 @@ class Database:
         self._writers: AsyncEngine | None = None
         self._direct: AsyncConnection | None = None
         self._statements: Any = None
-        self._statements_run = 0
+        self._changes = 0
         self._checkpoints: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -111,6 +111,7 @@ class Database:
         """A transaction to write in: committed at the end of the block, undone if the block raises."""
         async with self._transaction(self._writers, tenant_id) as connection:
             yield connection
+        self._changes += 1
 
     async def act_for(self, connection: AsyncConnection, tenant_id: str) -> None:
         """Turn the rest of the transaction, or what follows until the next call, to a tenant's rows."""
@@ -126,8 +127,9 @@ class Database:
         with _translated():
             if self._statements is None:
                 raise StoreError("the database is not open")
-            self._statements_run += 1
-            return list(await self._statements.execute_fetchall(statement, parameters))
+            rows = list(await self._statements.execute_fetchall(statement, parameters))
+        self._changes += 1
+        return rows
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine | None, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
@@ -144,9 +146,9 @@ class Database:
         done = 0
         while True:
             await asyncio.sleep(_CHECKPOINT_INTERVAL_S)
-            if done == self._statements_run:
+            if done == self._changes:
                 continue
-            done = self._statements_run
+            done = self._changes
             # A checkpoint that fails loses nothing, and the next one makes up for it.
             with contextlib.suppress(StoreError), _translated():
                 async with engine.connect() as connection:

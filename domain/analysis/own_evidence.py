@@ -3,7 +3,9 @@
 The rule: a requirement counts as provided only if the control asks for records that a system's activity was logged or
 monitored, event by event, and if at least one detector really answered. That is what the evidence document is: a
 signed, dated record of what was inspected, by what, under which versions, with what outcome. Plans, policies,
-procedures, configurations and records of people's work are never provided by it, however near the subject.
+procedures, configurations and records of people's work are never provided by it, however near the subject. Provided
+means that this document is one such record, of the population that an auditor samples; not that the population is
+complete.
 """
 
 from __future__ import annotations

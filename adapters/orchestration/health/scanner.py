@@ -24,7 +24,7 @@ _DESCRIPTOR = DetectorDescriptor(
         terms.PROCEDURE,
     ),
     languages=("en", "de", "es"),
-    cost_ms_per_kchar=1.0,
+    cost_ms_per_kchar=0.9,
 )
 
 

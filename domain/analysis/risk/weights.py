@@ -47,14 +47,15 @@ SENSITIVITY_BY_CATEGORY = MappingProxyType(
         "security.credentials": 1.0,
         "security.tokens": 1.0,
         "security.malicious_code": 0.7,
-        "security.resource_abuse": 0.3,
+        "security.resource_abuse": 0.2,
         "content.child_safety": 1.0,
-        "content.self_harm": 0.9,
+        "content.self_harm": 1.0,
         "content.violence": 0.6,
         "content.hate_speech": 0.6,
         "content.toxic_language": 0.3,
         "content.sensitive_topic": 0.1,
-        "illicit.weapons": 0.9,
+        "illicit.weapons": 1.0,
+        "integrity.political": 0.3,
     }
 )
 """What it costs the business if this gets out or goes through; categories not named take their domain's."""

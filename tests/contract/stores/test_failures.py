@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -157,6 +158,30 @@ async def test_sqlite_files_are_readable_by_their_user_alone(folder: Path) -> No
             "assessment.db-wal": 0o600,
             "assessment.db-shm": 0o600,
         }
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("NORMAL", 1), ("FULL", 2)])
+async def test_sqlite_logs_ahead_and_synchronises_as_told(
+    sqlite_place: SqlitePlace, synchronous: str, level: int
+) -> None:
+    database = await sqlite_place.fresh("assessment", synchronous=synchronous)
+    try:
+        assert await database.sqlite_rows("PRAGMA journal_mode") == [("wal",)]
+        assert await database.sqlite_rows("PRAGMA synchronous") == [(level,)]
+    finally:
+        await database.close()
+
+
+async def test_the_log_reaches_the_file_without_a_writer_waiting_for_it(sqlite_place: SqlitePlace) -> None:
+    database = await sqlite_place.fresh("assessment")
+    try:
+        before = Path(str(database.url.database)).stat().st_size
+        await SqlAssessments(database).save(a_row(b"x" * 100_000))
+        async with asyncio.timeout(10):
+            while Path(str(database.url.database)).stat().st_size == before:
+                await asyncio.sleep(0.05)
     finally:
         await database.close()
 

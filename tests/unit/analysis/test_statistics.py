@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]  # SciPy ships no type information
 
 from llama_mapper.domain.analysis.patterns.association import PairTable, fisher_exact
 from llama_mapper.domain.analysis.patterns.baseline import Baseline, baseline_of, poisson_tail

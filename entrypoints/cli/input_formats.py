@@ -92,7 +92,7 @@ def read_jsonl(source: str, stream: CountedStream, builder: RequestBuilder) -> I
         place = Place(source, number, stream.bytes_read)
         try:
             line.decode("utf-8")
-            value = orjson.loads(line)
+            value = orjson.loads(line.rstrip())  # a cut-off value then ends on its own line
         except UnicodeDecodeError as error:
             yield place.fault(ErrorCode.UNPROCESSABLE_CONTENT, f"not UTF-8 at byte {error.start + 1} of the line")
             continue

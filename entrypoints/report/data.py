@@ -23,6 +23,7 @@ ROWS = 200
 _LABELS_PER_ROW = 5
 _CANONICAL_PER_CONTROL = 100
 _CONTROLS = 2000
+_PARTS = 20
 _WORST_FIRST = list(Severity)
 
 RISK_BANDS = ("none", "below 0.25", "0.25 to 0.5", "0.5 to 0.75", "0.75 and above")
@@ -53,17 +54,32 @@ class ReportRow:
 
 @dataclass(slots=True)
 class ControlRow:
-    """One control that findings are relevant to. `condition` is empty where it applies as it stands."""
+    """One control that findings are relevant to. `conditions` is empty where it applied as it stands at least once."""
 
     id: str
     title: str
-    rationale: str
-    condition: str
     worst: Severity
     assessments: int = 0
+    applicable: bool = False
+    rationales: dict[str, None] = field(default_factory=dict)
+    """Every reason that an assessment gave, each once, in the order met."""
+    conditions: dict[str, None] = field(default_factory=dict)
     canonical_labels: set[str] = field(default_factory=set)
     requirements: dict[str, bool] = field(default_factory=dict)
     """What an auditor would ask to see → whether the evidence documents provide it."""
+
+    def add(self, control: ComplianceControl) -> None:
+        """Count one assessment that touches the control."""
+        self.assessments += 1
+        self.worst = min(self.worst, control.severity, key=_WORST_FIRST.index)
+        if len(self.canonical_labels) < _CANONICAL_PER_CONTROL:
+            self.canonical_labels.update(control.canonical_labels)
+        _note_parts(self.rationales, control.rationale)
+        self.applicable = self.applicable or control.applicability is ControlApplicability.APPLICABLE
+        if self.applicable:
+            self.conditions.clear()
+        else:
+            _note_parts(self.conditions, control.condition or "a condition that the catalogue does not state")
 
 
 @dataclass(slots=True)
@@ -85,13 +101,10 @@ class FrameworkRow:
                 if room <= 0:
                     continue
                 room -= 1
-                row = self.controls[control.control_id] = _control_row(control)
-            row.assessments += 1
-            if control.applicability is ControlApplicability.APPLICABLE:
-                row.condition = ""
-            row.worst = min(row.worst, control.severity, key=_WORST_FIRST.index)
-            if len(row.canonical_labels) < _CANONICAL_PER_CONTROL:
-                row.canonical_labels.update(control.canonical_labels)
+                row = self.controls[control.control_id] = ControlRow(
+                    control.control_id, control.title, control.severity
+                )
+            row.add(control)
         for needed in result.evidence_requirements:
             row = self.controls.get(needed.control_id)
             if row is not None and (needed.requirement in row.requirements or len(row.requirements) < 20):
@@ -216,7 +229,8 @@ class ReportData:
             heappush(self._heap, (key, row))
 
 
-def _control_row(control: ComplianceControl) -> ControlRow:
-    conditional = control.applicability is ControlApplicability.CONDITIONAL
-    condition = (control.condition or "applies under conditions") if conditional else ""
-    return ControlRow(control.control_id, control.title, control.rationale, condition, control.severity)
+def _note_parts(noted: dict[str, None], text: str) -> None:
+    """Add what a control says of each of its labels, which it joins by `; `; at most 20 are kept."""
+    for part in text.split("; "):
+        if part and len(noted) < _PARTS:
+            noted.setdefault(part)

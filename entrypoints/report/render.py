@@ -15,7 +15,7 @@ from llama_mapper.entrypoints.report.data import RISK_BANDS, ControlRow, Framewo
 from llama_mapper.entrypoints.report.summary import ACTIONS, SEVERITIES, RunSummary
 
 CATEGORIES_IN_CHART = 20
-_KINDS = {"control": "Control framework", "risk": "Risk list", "technique": "Technique list"}
+_KINDS = {"control": "controls", "risk": "risks", "technique": "techniques"}
 
 
 def render_report(data: ReportData, title: str, generated_at: datetime) -> str:

@@ -123,7 +123,8 @@ def test_a_broken_line_is_named_by_its_number_and_the_rest_goes_on(raw: bytes, c
 
 def test_a_fault_says_what_is_wrong() -> None:
     unknown, long, nul, syntax = read(
-        b"\n".join([line(content="x", contents=1), line(content="x" * 1001), line(content="ab\0"), b'{"a":}']), "jsonl"
+        b"\n".join([line(content="x", contents=1), line(content="x" * 1001), line(content="ab\0"), b'{"a":']) + b"\n",
+        "jsonl",
     )
     assert isinstance(unknown, InputFault)
     assert isinstance(long, InputFault)

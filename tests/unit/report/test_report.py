@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llama_mapper.domain.contracts.analysis import ControlApplicability
+from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.base import Severity
 from llama_mapper.domain.contracts.orchestration import DetectorStatus, VerdictAction
 from llama_mapper.entrypoints.report.charts import stacked_bars
@@ -227,7 +229,12 @@ def test_hostile_text_is_shown_and_never_interpreted() -> None:
     record = assessment(Found(label=HOSTILE), gaps=[("toxicity", HOSTILE)])
     compliance = record.analysis.compliance_mappings[0]
     control = compliance.controls[0].model_copy(
-        update={"title": HOSTILE, "rationale": HOSTILE, "condition": HOSTILE, "applicability": "conditional"}
+        update={
+            "title": HOSTILE,
+            "rationale": HOSTILE,
+            "condition": HOSTILE,
+            "applicability": ControlApplicability.CONDITIONAL,
+        }
     )
     hostile = compliance.model_copy(update={"title": HOSTILE, "controls": (control,)})
     analysis = record.analysis.model_copy(update={"compliance_mappings": (hostile,)})
@@ -327,3 +334,27 @@ def test_every_verdict_has_its_count() -> None:
     for action in VerdictAction:
         data.add(assessment(action=action))
     assert {cells[0] for cells in Page(render(data)).table("Verdict").values()} == {"1"}
+
+
+def test_a_control_gathers_the_reasons_of_all_its_assessments() -> None:
+    """A control that applied as it stands once is no longer conditional."""
+    record = assessment(EMAIL)
+    (gdpr, _) = record.analysis.compliance_mappings
+
+    def given(rationale: str, applicability: ControlApplicability, condition: str) -> Assessment:
+        control = gdpr.controls[0].model_copy(
+            update={"rationale": rationale, "applicability": applicability, "condition": condition}
+        )
+        mapping = gdpr.model_copy(update={"controls": (control,)})
+        return record.model_copy(
+            update={"analysis": record.analysis.model_copy(update={"compliance_mappings": (mapping,)})}
+        )
+
+    data = ReportData()
+    data.add(given("One.; Two.", ControlApplicability.CONDITIONAL, "in scope"))
+    assert "Only if: in scope" in Page(render(data)).text
+    data.add(given("Two.; Three.", ControlApplicability.APPLICABLE, ""))
+    data.add(given("One.", ControlApplicability.CONDITIONAL, "in scope"))
+    text = Page(render(data)).text
+    assert "One. Two. Three." in text
+    assert "Only if" not in text

@@ -24,7 +24,7 @@ EXPLOITABILITY = MappingProxyType(
         "security": 1.0,
         "pii": 0.8,
         "illicit": 0.8,
-        "content": 0.7,
+        "content": 0.75,
         "integrity": 0.5,
         "policy": 0.5,
         "quality": 0.3,
@@ -67,7 +67,7 @@ SENSITIVITY_BY_DOMAIN = MappingProxyType(
         "content": 0.5,
         "illicit": 0.6,
         "integrity": 0.4,
-        "policy": 0.3,
+        "policy": 0.35,
         "quality": 0.15,
         "meta": 0.0,
     }

@@ -59,7 +59,7 @@ def pattern_recognizers() -> list[PatternRecognizer]:
             return valid
 
     url = (
-        # Presidio's own patterns try 1,400 suffixes at every character; here the suffix is looked up after the match.
+        # Presidio's own patterns try hundreds of suffixes at every character; here the suffix is looked up afterwards.
         Pattern("URL with scheme", r"(?<!\w)https?://[^\s<>\"'`{}|\\^()\[\]]{3,2000}(?<![.,;:!?])", 0.75),
         Pattern(
             "Host name",

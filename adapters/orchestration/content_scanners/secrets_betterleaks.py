@@ -41,7 +41,7 @@ class BetterleaksScanner:
                 categories=("security.credentials", "security.tokens"),
                 labels=tuple(read_lexicon("betterleaks_rules")),
                 languages=(),
-                cost_ms_per_kchar=0.5,
+                cost_ms_per_kchar=0.3,
             )
         return self._descriptor
 

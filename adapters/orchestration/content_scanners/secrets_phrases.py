@@ -82,7 +82,7 @@ class SecretPhraseScanner:
         categories=("security.credentials",),
         labels=("PROSE_PASSWORD", "CONNECTION_STRING", "PRIVATE_KEY"),
         languages=("en", "de", "es"),
-        cost_ms_per_kchar=0.1,
+        cost_ms_per_kchar=0.2,
     )
 
     def load(self) -> None:

@@ -28,7 +28,7 @@ class ProfanityCheckScanner:
         categories=("content.toxic_language",),
         labels=("1",),
         languages=("en",),
-        cost_ms_per_kchar=0.5,
+        cost_ms_per_kchar=12.0,
     )
 
     def __init__(self) -> None:

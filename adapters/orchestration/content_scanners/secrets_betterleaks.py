@@ -13,7 +13,7 @@ from typing import Any
 
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from .lexicons import read_lexicon
 
 _SCORES = {"high": 0.95, "medium": 0.8, "low": 0.6}

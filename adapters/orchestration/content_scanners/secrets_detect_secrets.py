@@ -13,7 +13,7 @@ from typing import Any
 
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from .rules import MATCHES_PER_RULE
 from .windows import windows
 
@@ -77,7 +77,23 @@ _WINDOW, _OVERLAP = 4096, 512
 # A word that the keyword plugin looks for: most lines have none, and the plugin is the slowest.
 _TELLING = re.compile(r"key|pass|pwd|secret|contrase", re.IGNORECASE)
 
-_PLACEHOLDERS = frozenset("password passwd secret changeme change_me example xxxx none null true false user pass".split())
+_PLACEHOLDERS = frozenset(
+    [
+        "password",
+        "passwd",
+        "secret",
+        "changeme",
+        "change_me",
+        "example",
+        "xxxx",
+        "none",
+        "null",
+        "true",
+        "false",
+        "user",
+        "pass",
+    ]
+)
 
 
 class DetectSecretsScanner:

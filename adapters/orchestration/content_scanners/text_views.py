@@ -4,6 +4,8 @@ A view is made only where the text holds what it undoes, so plain text costs a f
 and stops at 64 chunks or 65,536 decoded characters a level.
 """
 
+# ruff: noqa: E501  (patterns stay on one line; look-alike letters are the subject)
+
 from __future__ import annotations
 
 import base64
@@ -36,12 +38,19 @@ _INVISIBLE = re.compile(
 )
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_FOREIGN_IN_WORD = re.compile(r"[A-Za-z][^\x00-\u024f\s\W]|[^\x00-\u024f\s\W][A-Za-z]|[\u0370-\u052f\u0530-\u058f\u13a0-\u13ff\ua4d0-\ua4ff]{3}|[\U0001d400-\U0001d7ff\uff21-\uff5a\u2460-\u24ff\U0001f130-\U0001f189]")
+_FOREIGN_IN_WORD = re.compile(
+    r"[A-Za-z][^\x00-\u024f\s\W]|[^\x00-\u024f\s\W][A-Za-z]|[\u0370-\u052f\u0530-\u058f\u13a0-\u13ff\ua4d0-\ua4ff]{3}|[\U0001d400-\U0001d7ff\uff21-\uff5a\u2460-\u24ff\U0001f130-\U0001f189]"
+)
 _LEET = re.compile(r"[A-Za-z][013457@$!|][A-Za-z]|(?<![A-Za-z0-9])[1!][gn][nmsg]|[013457@$][A-Za-z][013457@$]")
-_SPACED = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z](?P<gap>[ .*_\-|~/+])(?:(?P=gap){1,2})?)(?:[A-Za-z](?P=gap){1,3}){8,}[A-Za-z](?![A-Za-z0-9])")
+_SPACED = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Za-z](?P<gap>[ .*_\-|~/+])(?:(?P=gap){1,2})?)(?:[A-Za-z](?P=gap){1,3}){8,}[A-Za-z](?![A-Za-z0-9])"
+)
 _SPLIT_WORD = re.compile(r"(?<=[A-Za-z])[*_.~|^-](?=[A-Za-z])")
 _SPLIT_HINT = re.compile(r"[A-Za-z][*_.~|^-][A-Za-z][*_.~|^-][A-Za-z]")
-_ROT13_HINT = re.compile(r"\b(?:vtaber|qvfertneq|sbetrg|vafgehpgvbaf?|flfgrz cebzcg|cerivbhf|erirny|cebzcg|olcnff|bireevqr|wnvyoernx|snyfpu|vtabevrer|vtaben)\b", re.IGNORECASE)
+_ROT13_HINT = re.compile(
+    r"\b(?:vtaber|qvfertneq|sbetrg|vafgehpgvbaf?|flfgrz cebzcg|cerivbhf|erirny|cebzcg|olcnff|bireevqr|wnvyoernx|snyfpu|vtabevrer|vtaben)\b",
+    re.IGNORECASE,
+)
 _REVERSED_HINT = re.compile(r"erongi|dragersid|tegrof|snoitcurtsni|tpmorp|suoiverp|laever|edirrevo", re.IGNORECASE)
 
 _LEET_LETTERS = str.maketrans("013457@$!|", "oieastasii")
@@ -181,16 +190,18 @@ def _unmask(character: str) -> str:
     """One character as the Latin letter it looks like; nothing where it is invisible."""
     if _INVISIBLE.match(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
         return ""
-    folded = fold_character(character)
+    folded = "".join(map(fold_character, unicodedata.normalize("NFKC", character)))
     if folded.isascii():
         return folded
-    return "".join(c if c.isascii() else _look_alikes().get(c, _look_alikes().get(c.upper(), c)) for c in folded).lower()
+    return "".join(
+        c if c.isascii() else _look_alikes().get(c, _look_alikes().get(c.upper(), c)) for c in folded
+    ).lower()
 
 
 @lru_cache(maxsize=1)
 def _look_alikes() -> dict[str, str]:
     """Characters of other scripts and the ASCII letter each is confused with (Unicode's confusables table)."""
-    from confusable_homoglyphs import confusables
+    from confusable_homoglyphs import confusables  # type: ignore[import-untyped]  # ships no types
 
     found: dict[str, str] = {}
     for character, alikes in confusables.confusables_data.items():

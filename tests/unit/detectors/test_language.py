@@ -21,6 +21,8 @@ def test_a_sentence_tells_its_language(scanners: dict[str, TextScanner], text: s
     assert scanners["language"].scan(text).language == language
 
 
-@pytest.mark.parametrize("text", ["", "ok", "hola", "12345 67890 12345", "https://example.com/a/b/c", "asdf qwer zxcv", "😀😀😀"])
+@pytest.mark.parametrize(
+    "text", ["", "ok", "hola", "12345 67890 12345", "https://example.com/a/b/c", "asdf qwer zxcv", "😀😀😀"]
+)
 def test_too_little_text_tells_nothing(scanners: dict[str, TextScanner], text: str) -> None:
     assert scanners["language"].scan(text).language is None

@@ -1,5 +1,7 @@
 """Prompt attacks, plain and disguised, told from harmless look-alikes."""
 
+# ruff: noqa: RUF001  (look-alike letters and long examples are the subject)
+
 from __future__ import annotations
 
 import base64
@@ -91,14 +93,24 @@ def test_a_disguised_attack_is_found_and_told_as_disguised(scanners: dict[str, T
 
 
 @settings(max_examples=60, deadline=None)
-@given(gaps=st.lists(st.sampled_from(["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"]), min_size=len(ATTACK), max_size=len(ATTACK)))
+@given(
+    gaps=st.lists(
+        st.sampled_from(["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"]),
+        min_size=len(ATTACK),
+        max_size=len(ATTACK),
+    )
+)
 def test_invisible_characters_do_not_hide_an_attack(scanners: dict[str, TextScanner], gaps: list[str]) -> None:
     text = "".join(c + gap for c, gap in zip(ATTACK, gaps, strict=True))
     assert "PROMPT_INJECTION" in flagged(scanners["prompt_attack"], text)
 
 
 @settings(max_examples=40, deadline=None)
-@given(attack=st.sampled_from([text for _, text in FOUND]), before=st.text(alphabet="abc .,\n", max_size=40), after=st.text(alphabet="xyz .,\n", max_size=40))
+@given(
+    attack=st.sampled_from([text for _, text in FOUND]),
+    before=st.text(alphabet="abc .,\n", max_size=40),
+    after=st.text(alphabet="xyz .,\n", max_size=40),
+)
 def test_base64_of_an_attack_is_found_and_its_chunk_pointed_at(
     scanners: dict[str, TextScanner], attack: str, before: str, after: str
 ) -> None:

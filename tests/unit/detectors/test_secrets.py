@@ -10,7 +10,13 @@ from .flagging import flagged, spans
 
 # Joined at run time, so that secret scanners of hosting services find nothing in this file.
 GITHUB = "ghp" + "_" + "x7Kd92mQpL4vTzR8nWyB3cFhJ6sGaE1uYt5X"
-PEM = "-----BEGIN " + "PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj" * 2 + "\n-----END " + "PRIVATE KEY-----"
+PEM = (
+    "-----BEGIN "
+    + "PRIVATE KEY-----\n"
+    + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj" * 2
+    + "\n-----END "
+    + "PRIVATE KEY-----"
+)
 
 
 def test_detect_secrets_points_at_the_whole_token_in_code_points(scanners: dict[str, TextScanner]) -> None:
@@ -24,7 +30,15 @@ def test_detect_secrets_finds_a_token_across_the_edge_of_its_windows(scanners: d
         assert spans(scanners["detect_secrets"], "." * before + " " + GITHUB, "GitHub Token") == [GITHUB]
 
 
-@pytest.mark.parametrize("text", ["plain prose about keys and locks", "password = '<password>'", "api_key = '${API_KEY}'", "commit 3f786850e387550fdab836ed7e6dc881de23001b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain prose about keys and locks",
+        "password = '<password>'",
+        "api_key = '${API_KEY}'",
+        "commit 3f786850e387550fdab836ed7e6dc881de23001b",
+    ],
+)
 def test_detect_secrets_leaves_prose_placeholders_and_hashes_alone(scanners: dict[str, TextScanner], text: str) -> None:
     assert not flagged(scanners["detect_secrets"], text)
 
@@ -92,13 +106,25 @@ def test_talk_about_passwords_and_placeholders_is_clean(scanners: dict[str, Text
 
 @pytest.mark.parametrize(
     "text",
-    ["postgres://app:s3cr3t-pw@db.internal:5432/x", "Server=db1;Database=x;User Id=sa;Password=Gr33nTea;", "mongodb+srv://me:Kestrel9@cluster.example/db"],
+    [
+        "postgres://app:s3cr3t-pw@db.internal:5432/x",
+        "Server=db1;Database=x;User Id=sa;Password=Gr33nTea;",
+        "mongodb+srv://me:Kestrel9@cluster.example/db",
+    ],
 )
 def test_a_connection_string_with_a_password_is_found(scanners: dict[str, TextScanner], text: str) -> None:
     assert "CONNECTION_STRING" in flagged(scanners["secret_phrases"], text)
 
 
-@pytest.mark.parametrize("text", ["postgres://user:<password>@localhost/db", "https://example.com:8080/a@b", "postgres://user:password@localhost/db", "redis://localhost:6379"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://user:<password>@localhost/db",
+        "https://example.com:8080/a@b",
+        "postgres://user:password@localhost/db",
+        "redis://localhost:6379",
+    ],
+)
 def test_a_connection_string_without_a_real_password_is_clean(scanners: dict[str, TextScanner], text: str) -> None:
     assert not flagged(scanners["secret_phrases"], text)
 

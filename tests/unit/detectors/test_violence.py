@@ -1,5 +1,7 @@
 """Threats, violence and self-harm, told from figures of speech, in three languages."""
 
+# ruff: noqa: RUF001  (look-alike letters and long examples are the subject)
+
 from __future__ import annotations
 
 import pytest

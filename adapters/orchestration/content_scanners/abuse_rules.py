@@ -28,7 +28,7 @@ class AbuseScanner:
         categories=("content.toxic_language", "content.hate_speech", "content.harassment"),
         labels=("INSULT", "PROFANITY", "IDENTITY_ATTACK", "HATE_THREAT", "DEHUMANISATION", "HARASSMENT"),
         languages=("en", "de", "es"),
-        cost_ms_per_kchar=1.5,
+        cost_ms_per_kchar=1.7,
     )
 
     def __init__(self) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection
-
 from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection
 
 _CONFIDENT = 0.5
 _SHORTEST = 12
@@ -25,7 +24,7 @@ class LangidScanner:
         categories=(),
         labels=(),
         languages=(),
-        cost_ms_per_kchar=0.2,
+        cost_ms_per_kchar=0.7,
     )
 
     def __init__(self) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from .rules import strongest
 from .windows import windows
 
@@ -48,7 +48,7 @@ class PicketScanner:
             "IPI/System.Marker",
         ),
         languages=("en",),
-        cost_ms_per_kchar=9.0,
+        cost_ms_per_kchar=12.0,
     )
 
     def __init__(self) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from .folding import fold
 from .rules import Rule, matches, strongest
 from .text_views import View, disguised_views
@@ -34,7 +34,7 @@ class PromptAttackScanner:
         categories=("security.prompt_attack",),
         labels=("PROMPT_INJECTION", "INDIRECT_INJECTION", "JAILBREAK", "SYSTEM_PROMPT_EXTRACTION", "OBFUSCATION"),
         languages=("en", "de", "es"),
-        cost_ms_per_kchar=1.5,
+        cost_ms_per_kchar=2.0,
     )
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ class ViolenceScanner:
             "SELF_HARM_INSTRUCTIONS",
         ),
         languages=("en", "de", "es"),
-        cost_ms_per_kchar=0.7,
+        cost_ms_per_kchar=0.5,
     )
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Toxic English by alt-profanity-check: a linear model over words and their parts, judged sentence by sentence.
 
-The model was trained on comments of a few sentences; a long text dilutes what one sentence says, so each is judged alone.
+The model was trained on comments of a few sentences; a long text dilutes what one sentence says, so each is judged
+alone.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
 from .windows import sentences
 
 _LONGEST = 400
@@ -28,7 +29,7 @@ class ProfanityCheckScanner:
         categories=("content.toxic_language",),
         labels=("1",),
         languages=("en",),
-        cost_ms_per_kchar=0.5,
+        cost_ms_per_kchar=6.5,
     )
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class ProfanityCheckScanner:
             with warnings.catch_warnings():
                 # scikit-learn warns where the model was pickled under another version; this one was checked to agree.
                 warnings.simplefilter("ignore")
-                from profanity_check import predict_prob
+                from profanity_check import predict_prob  # type: ignore[import-untyped]  # ships no types
         except ImportError as error:
             raise ScannerNotInstalled("alt-profanity-check is missing: install llama-mapper[detectors]") from error
         self._probabilities = predict_prob

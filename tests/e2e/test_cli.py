@@ -90,7 +90,7 @@ def test_assess_reads_every_format(tmp_path: Path) -> None:
         "--json",
         "--data-dir",
         tmp_path / "data",
-        **FEW,
+        environment=FEW,
     )
     assert run.returncode == 0, run.stderr
     verdicts = [json.loads(line)["mapping"]["taxonomy"] for line in run.stdout.splitlines()]
@@ -108,7 +108,9 @@ def test_assess_shows_people_a_summary_and_writes_a_report(tmp_path: Path) -> No
         '{"content": "mail anna@example.com"}\n{"content": "I will kill you"}\nbroken\n'
     )
     report = tmp_path / "report.html"
-    run = run_cli("assess", tmp_path / "items.jsonl", "--report", report, "--data-dir", tmp_path / "data", **FEW)
+    run = run_cli(
+        "assess", tmp_path / "items.jsonl", "--report", report, "--data-dir", tmp_path / "data", environment=FEW
+    )
     assert run.returncode == 1
     assert b"content.violence" in run.stdout
     assert b":3: INVALID_REQUEST" in run.stderr
@@ -123,6 +125,8 @@ def test_assess_fails_on_the_verdict_that_it_is_told_to(tmp_path: Path) -> None:
 
 def test_a_csv_without_the_column_names_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("number,message\n1,hello\n")
-    run = run_cli("assess", tmp_path / "items.csv", "--column", "text", "--data-dir", tmp_path / "data", **FEW)
+    run = run_cli(
+        "assess", tmp_path / "items.csv", "--column", "text", "--data-dir", tmp_path / "data", environment=FEW
+    )
     assert run.returncode == 1
     assert b"message" in run.stderr

@@ -33,7 +33,7 @@ class LangidScanner:
     def load(self) -> None:
         """Read the model; about half a second."""
         try:
-            from py3langid.langid import (  # type: ignore[import-untyped]  # ships no types
+            from py3langid.langid import (
                 MODEL_FILE,
                 LanguageIdentifier,
             )

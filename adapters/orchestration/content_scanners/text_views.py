@@ -201,7 +201,7 @@ def _unmask(character: str) -> str:
 @lru_cache(maxsize=1)
 def _look_alikes() -> dict[str, str]:
     """Characters of other scripts and the ASCII letter each is confused with (Unicode's confusables table)."""
-    from confusable_homoglyphs import confusables  # type: ignore[import-untyped]  # ships no types
+    from confusable_homoglyphs import confusables
 
     found: dict[str, str] = {}
     for character, alikes in confusables.confusables_data.items():

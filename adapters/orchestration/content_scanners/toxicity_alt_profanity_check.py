@@ -41,7 +41,7 @@ class ProfanityCheckScanner:
             with warnings.catch_warnings():
                 # scikit-learn warns where the model was pickled under another version; this one was checked to agree.
                 warnings.simplefilter("ignore")
-                from profanity_check import predict_prob  # type: ignore[import-untyped]  # ships no types
+                from profanity_check import predict_prob
         except ImportError as error:
             raise ScannerNotInstalled("alt-profanity-check is missing: install llama-mapper[detectors]") from error
         self._probabilities = predict_prob

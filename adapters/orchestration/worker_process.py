@@ -142,16 +142,12 @@ class _Worker:
         try:
             scanner = build_scanner(factory)
             scanner.load()
-            scanner.scan(_WARM_UP)
         except ScannerNotInstalled as error:
             return encode(Kind.NOT_LOADED, 0, index, f"not installed: {error}"[:300].encode())
         except BaseException as error:
             return encode(Kind.NOT_LOADED, 0, index, b"failed to load (" + _class_name(error) + b")")
         self._scanners[index] = scanner
         return encode(Kind.LOADED, 0, index)
-
-
-_WARM_UP = "A first scan is several times slower than the next ones: caches fill, patterns compile."
 
 
 def _class_name(error: BaseException) -> bytes:

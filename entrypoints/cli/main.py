@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli import assess, catalogue, evidence, keys, labels, openapi, serve
+from llama_mapper.entrypoints.cli import assess, catalogue, evidence, keys, labels, openapi, policies, schemas, serve
 
 app = typer.Typer(
     name="llama-mapper",
@@ -20,6 +20,8 @@ app.command("serve")(serve.serve)
 app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
+app.command("schemas")(schemas.schemas)
+app.add_typer(policies.app, name="policies")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from time import process_time
 
@@ -18,17 +20,16 @@ async def run() -> None:
 
     word = re.compile(r"\b\w+\b")
     for name, text in _TEXTS.items():
-        show(f"floor: splitting into words, {name}", f"{_median_ms(lambda text=text: word.findall(text)):.3f} ms")
+        show(f"floor: splitting into words, {name}", f"{_median_ms(partial(word.findall, text)):.3f} ms")
     for detector, factory in SCANNERS.items():
         module, _, function = factory.partition(":")
         scanner = getattr(import_module(module), function)()
         scanner.load()
-        costs = [f"{_median_ms(lambda text=text: scanner.scan(text)):.2f} ms" for text in _TEXTS.values()]
+        costs = [f"{_median_ms(partial(scanner.scan, text)):.2f} ms" for text in _TEXTS.values()]
         show(f"{detector}, {' and '.join(_TEXTS)}", *costs)
 
 
-def _median_ms(call: object, rounds: int = 15) -> float:
-    assert callable(call)
+def _median_ms(call: Callable[[], object], rounds: int = 15) -> float:
     call()
     samples = []
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""A server process to load: the product with three no-op detectors, or the floor. `python -m bench.served KIND PORT DIR`."""
+"""A server to load: the product with three no-op detectors, or the floor. `python -m bench.served KIND PORT DIR`."""
 
 from __future__ import annotations
 

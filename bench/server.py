@@ -19,10 +19,7 @@ _PORTS = {"floor": 18091, "product": 18092}
 async def run(rounds: int = 5) -> None:
     """At 1 and 16 clients: median throughput of each, and the ratio of the medians."""
     with tempfile.TemporaryDirectory() as folder:
-        servers = [
-            subprocess.Popen([sys.executable, "-m", "bench.served", kind, str(port), folder], stderr=subprocess.DEVNULL)
-            for kind, port in _PORTS.items()
-        ]
+        servers = [_started(kind, port, folder) for kind, port in _PORTS.items()]
         try:
             for port in _PORTS.values():
                 await _until_it_answers(port)
@@ -32,6 +29,10 @@ async def run(rounds: int = 5) -> None:
             for server in servers:
                 server.kill()
                 server.wait()
+
+
+def _started(kind: str, port: int, folder: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "bench.served", kind, str(port), folder], stderr=subprocess.DEVNULL)
 
 
 async def _compare(clients: int, rounds: int) -> None:

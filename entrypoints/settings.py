@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     detectors: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
     """Names of the shipped detectors to load, in the environment separated by commas. Unset: all."""
 
+    extra_detectors: Annotated[tuple[Identifier, ...], NoDecode, Field(max_length=64)] = ()
+    """Names of detectors to load besides those: `presidio_ner` finds names and places by a model (extra `ner`)."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 
@@ -88,7 +91,7 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
-    history_window_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 
     docs_enabled: bool = True
@@ -145,7 +148,7 @@ class Settings(BaseSettings):
     def _upper_case(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("detectors", mode="before")
+    @field_validator("detectors", "extra_detectors", mode="before")
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):

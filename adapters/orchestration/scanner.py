@@ -24,5 +24,5 @@ class TextScanner(Protocol):
         ...
 
     def scan(self, text: str) -> Inspection:
-        """Judge `text`. Findings have labels of the vendor's vocabulary, scores 0 to 1, code-point offsets. Keeps nothing."""
+        """Judge `text`: labels of the vendor's vocabulary, scores 0 to 1, code-point offsets. Keeps nothing of it."""
         ...

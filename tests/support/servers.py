@@ -39,12 +39,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_cli(*arguments: object, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+def run_cli(
+    *arguments: object, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run the command line to its end."""
     return subprocess.run(
         [PROGRAM, *map(str, arguments)],
         input=stdin,
-        env=_environment(environment),
+        env=_environment(environment or {}),
         capture_output=True,
         timeout=180,
         check=False,

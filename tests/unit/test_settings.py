@@ -132,7 +132,6 @@ def test_every_wrong_setting_is_named_with_its_variable(monkeypatch: pytest.Monk
         ("history_window_days", 0),
         ("request_timeout_ms", 99),
         ("docs_enabled", SECRET),
-        ("traces", SECRET),
         ("data_dir", f"~{SECRET}/x"),
     ],
 )

@@ -4,6 +4,8 @@ Rules are written once for folded text: ASCII lower case, no diacritics (`töten
 quotes, every run of white space one space, and a blank line one `\\n`, which bounded gaps in rules do not cross.
 """
 
+# ruff: noqa: RUF001  (typographic characters are the subject)
+
 from __future__ import annotations
 
 import re
@@ -40,12 +42,12 @@ class FoldedText:
 
 @lru_cache(maxsize=4096)
 def fold_character(character: str) -> str:
-    """One character in compatibility form, lower case, without diacritics; invisible ones stay as they are."""
+    """One character in lower case without diacritics; invisible and stylised ones stay as they are."""
     if character.isspace():
         return " "
     if (plain := _PUNCTUATION.get(ord(character))) is not None:
         return plain
-    decomposed = unicodedata.normalize("NFKD", character.casefold())
+    decomposed = unicodedata.normalize("NFD", character.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 

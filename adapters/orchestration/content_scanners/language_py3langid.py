@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection
-
-from ..scanner import ScannerNotInstalled
 
 _CONFIDENT = 0.5
 _SHORTEST = 12
@@ -25,7 +24,7 @@ class LangidScanner:
         categories=(),
         labels=(),
         languages=(),
-        cost_ms_per_kchar=0.2,
+        cost_ms_per_kchar=0.7,
     )
 
     def __init__(self) -> None:
@@ -34,7 +33,10 @@ class LangidScanner:
     def load(self) -> None:
         """Read the model; about half a second."""
         try:
-            from py3langid.langid import MODEL_FILE, LanguageIdentifier
+            from py3langid.langid import (
+                MODEL_FILE,
+                LanguageIdentifier,
+            )
         except ImportError as error:
             raise ScannerNotInstalled("py3langid is missing: install llama-mapper[detectors]") from error
         self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

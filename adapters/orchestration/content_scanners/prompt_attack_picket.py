@@ -1,16 +1,16 @@
 """Prompt attacks by Picket, the signature detector of aicordon: precise, English, no model, no network.
 
-Labels are Picket's techniques, `IPI/` for instructions planted in data and `DPI/` for those a user types; the letters that
-Picket appends number its own rules and change with its rule base.
+Labels are Picket's techniques, `IPI/` for instructions planted in data and `DPI/` for those a user types; the letters
+that Picket appends number its own rules and change with its rule base.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
 from .rules import strongest
 from .windows import windows
 
@@ -48,7 +48,7 @@ class PicketScanner:
             "IPI/System.Marker",
         ),
         languages=("en",),
-        cost_ms_per_kchar=9.0,
+        cost_ms_per_kchar=12.0,
     )
 
     def __init__(self) -> None:
@@ -72,8 +72,10 @@ class PicketScanner:
                 for finding in detector.check(window).findings:
                     start, end = finding.span or (0, len(window))
                     score = _SCORES.get(finding.severity, 0.7)
-                    for threat in (finding.threat, *finding.also):
-                        found.append(RawFinding(threat.rpartition(".")[0], score, at + start, at + end))
+                    found += [
+                        RawFinding(threat.rpartition(".")[0], score, at + start, at + end)
+                        for threat in (finding.threat, *finding.also)
+                    ]
             if len(found) >= _ENOUGH:
                 break
         return Inspection(strongest(found))

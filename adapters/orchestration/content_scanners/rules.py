@@ -24,7 +24,8 @@ class Rule:
     """One pattern for folded text.
 
     `anchors` are literals of which a match must contain one, tested before the pattern runs; empty means always run.
-    `tempered_by` is looked for in the same sentence up to the match's end; where found, the score becomes `tempered_score`.
+    `tempered_by` is looked for in the same sentence; where found, the score becomes
+    `tempered_score`.
     """
 
     label: str

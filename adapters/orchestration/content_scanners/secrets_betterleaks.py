@@ -11,9 +11,9 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
 from .lexicons import read_lexicon
 
 _SCORES = {"high": 0.95, "medium": 0.8, "low": 0.6}
@@ -41,7 +41,7 @@ class BetterleaksScanner:
                 categories=("security.credentials", "security.tokens"),
                 labels=tuple(read_lexicon("betterleaks_rules")),
                 languages=(),
-                cost_ms_per_kchar=0.5,
+                cost_ms_per_kchar=0.1,
             )
         return self._descriptor
 

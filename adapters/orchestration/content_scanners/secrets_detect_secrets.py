@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding
+from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
-from ..scanner import ScannerNotInstalled
 from .rules import MATCHES_PER_RULE
 from .windows import windows
 
@@ -78,7 +78,21 @@ _WINDOW, _OVERLAP = 4096, 512
 _TELLING = re.compile(r"key|pass|pwd|secret|contrase", re.IGNORECASE)
 
 _PLACEHOLDERS = frozenset(
-    "password passwd secret changeme change_me example xxxx none null true false user pass".split()
+    [
+        "password",
+        "passwd",
+        "secret",
+        "changeme",
+        "change_me",
+        "example",
+        "xxxx",
+        "none",
+        "null",
+        "true",
+        "false",
+        "user",
+        "pass",
+    ]
 )
 
 
@@ -92,7 +106,7 @@ class DetectSecretsScanner:
         categories=("security.credentials", "security.tokens"),
         labels=_LABELS,
         languages=(),
-        cost_ms_per_kchar=0.3,
+        cost_ms_per_kchar=0.7,
     )
 
     def __init__(self) -> None:
@@ -114,6 +128,8 @@ class DetectSecretsScanner:
 
     def scan(self, text: str) -> Inspection:
         """Findings whose span is the secret itself (for a private key, its header line's words)."""
+        if not self._plugins:
+            raise DetectorFailed("detect-secrets was not loaded")
         found: dict[tuple[str, int, int], RawFinding] = {}
         for at, window in windows(text, _WINDOW, _OVERLAP):
             for finding in (*self._by_form(window, at), *self._by_name(window, at)):

@@ -4,13 +4,17 @@ Token scanners know the form of a key; nobody's password has a form. What can be
 away, in English, German and Spanish, and a value that looks like one: quoted, or with digits or symbols, or alone at the end.
 """
 
+# ruff: noqa: E501, RUF001  (typographic quotes are matched, and a pattern broken over lines hides what it matches)
+
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding
 
+from .lexicons import read_lexicon
 from .rules import MATCHES_PER_RULE
 
 _NAME = (
@@ -49,24 +53,14 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _REPEATED = re.compile(r"(.)\1*", re.DOTALL)
-# After "is" these describe a password; they are not one.
-_DESCRIBES = frozenset(
-    """
-    a an the my your our his her its their this that these those it not no never now still also too very so as at in on by for from
-    with of to or and if when what where why how too only just already always often both same different all any some one being
-    required wrong incorrect correct invalid valid expired weak strong short long missing empty blank optional mandatory case stored
-    hashed encrypted salted saved sent used reset set changed updated needed protected generated valid secure insecure safe unsafe
-    visible hidden secret private confidential unique compromised leaked breached exposed important known unknown lost forgotten
-    shared public default temporary good bad right fine okay ok ready here there below above limited blocked locked disabled enabled
-    never rejected accepted between least most more less better better what wrong. case-sensitive passed returned provided
-    erforderlich falsch richtig ungültig gültig abgelaufen schwach stark sicher unsicher zu kurz lang leer nicht kein keine ein eine
-    der die das dein deine mein meine ihr ihre unser geheim wichtig notwendig nötig vergessen geändert gespeichert verschlüsselt
-    gesperrt bekannt sehr auch noch schon immer nie hier dort im in mit für von und oder optional korrekt inkorrekt
-    obligatoria obligatorio incorrecta incorrecto correcta correcto inválida inválido válida válido requerida requerido necesaria
-    necesario débil fuerte segura seguro insegura corta larga vacía secreta secreto privada importante demasiado muy la el los las un
-    una mi tu su nuestra no nunca ya también tan más menos igual distinta diferente confidencial caducada personal única para de en con
-    """.split()
-)
+
+
+@lru_cache(maxsize=1)
+def _descriptions() -> frozenset[str]:
+    """After "is" these words describe a password; they are not one."""
+    return frozenset(read_lexicon("password_descriptions"))
+
+
 _ENDS = re.compile(r"[\s.!?,;)\]]*(?:\n|$)|[.!;,)]\s")
 
 
@@ -80,11 +74,12 @@ class SecretPhraseScanner:
         categories=("security.credentials",),
         labels=("PROSE_PASSWORD", "CONNECTION_STRING", "PRIVATE_KEY"),
         languages=("en", "de", "es"),
-        cost_ms_per_kchar=0.1,
+        cost_ms_per_kchar=0.2,
     )
 
     def load(self) -> None:
-        """Nothing to load: the rules are patterns."""
+        """Read the word list; the rules are patterns."""
+        _descriptions()
 
     def scan(self, text: str) -> Inspection:
         """Findings; a told password's span is the password alone, a connection string's and a key's the whole."""
@@ -116,7 +111,7 @@ def _value_score(value: str, *, quoted: bool, assigned: bool, last: bool, pin: b
     """How likely `value` is a password, 0 for not at all. `assigned`: after a colon or sign; `last`: nothing follows."""
     if len(value) < 3 or _REPEATED.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or "://" in value:
         return 0.0
-    if value.rstrip("?").lower() in _DESCRIBES or value.endswith("("):
+    if value.rstrip("?").lower() in _descriptions() or value.endswith("("):
         return 0.0
     digit = any(c.isdigit() for c in value)
     letter = any(c.isalpha() for c in value)

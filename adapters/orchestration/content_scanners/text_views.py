@@ -4,6 +4,8 @@ A view is made only where the text holds what it undoes, so plain text costs a f
 and stops at 64 chunks or 65,536 decoded characters a level.
 """
 
+# ruff: noqa: E501  (patterns stay on one line; look-alike letters are the subject)
+
 from __future__ import annotations
 
 import base64
@@ -13,7 +15,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -27,7 +29,8 @@ _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9A-Fa-f]{2}[ :,]?){12,}(?![0-9A
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[A-Za-z0-9_.~+-]{0,24}){6,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9A-Fa-f]{4}){6,}|(?:&#(?:x[0-9A-Fa-f]{2,5}|[0-9]{2,6});){6,}")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){8,}(?![01])")
-_TAGS = re.compile("(?<!\U0001f3f4)[\U000e0000-\U000e007f]{4,}")
+_TAGS = re.compile("\U0001f3f4?[\U000e0000-\U000e007f]{4,}")
+_FLAG_LONGEST = 8
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufe00-\ufe0f"
@@ -35,12 +38,19 @@ _INVISIBLE = re.compile(
 )
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_FOREIGN_IN_WORD = re.compile(r"[A-Za-z][^\x00-\u024f\s\W]|[^\x00-\u024f\s\W][A-Za-z]|[\u0370-\u052f\u0530-\u058f\u13a0-\u13ff\ua4d0-\ua4ff]{3}|[\U0001d400-\U0001d7ff\uff21-\uff5a\u2460-\u24ff\U0001f130-\U0001f189]")
+_FOREIGN_IN_WORD = re.compile(
+    r"[A-Za-z][^\x00-\u024f\s\W]|[^\x00-\u024f\s\W][A-Za-z]|[\u0370-\u052f\u0530-\u058f\u13a0-\u13ff\ua4d0-\ua4ff]{3}|[\U0001d400-\U0001d7ff\uff21-\uff5a\u2460-\u24ff\U0001f130-\U0001f189]"
+)
 _LEET = re.compile(r"[A-Za-z][013457@$!|][A-Za-z]|(?<![A-Za-z0-9])[1!][gn][nmsg]|[013457@$][A-Za-z][013457@$]")
-_SPACED = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z](?P<gap>[ .*_\-|~/+])(?:(?P=gap){1,2})?)(?:[A-Za-z](?P=gap){1,3}){8,}[A-Za-z](?![A-Za-z0-9])")
+_SPACED = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Za-z](?P<gap>[ .*_\-|~/+])(?:(?P=gap){1,2})?)(?:[A-Za-z](?P=gap){1,3}){8,}[A-Za-z](?![A-Za-z0-9])"
+)
 _SPLIT_WORD = re.compile(r"(?<=[A-Za-z])[*_.~|^-](?=[A-Za-z])")
 _SPLIT_HINT = re.compile(r"[A-Za-z][*_.~|^-][A-Za-z][*_.~|^-][A-Za-z]")
-_ROT13_HINT = re.compile(r"\b(?:vtaber|qvfertneq|sbetrg|vafgehpgvbaf?|flfgrz cebzcg|cerivbhf|erirny|cebzcg|olcnff|bireevqr|wnvyoernx|snyfpu|vtabevrer|vtaben)\b", re.IGNORECASE)
+_ROT13_HINT = re.compile(
+    r"\b(?:vtaber|qvfertneq|sbetrg|vafgehpgvbaf?|flfgrz cebzcg|cerivbhf|erirny|cebzcg|olcnff|bireevqr|wnvyoernx|snyfpu|vtabevrer|vtaben)\b",
+    re.IGNORECASE,
+)
 _REVERSED_HINT = re.compile(r"erongi|dragersid|tegrof|snoitcurtsni|tpmorp|suoiverp|laever|edirrevo", re.IGNORECASE)
 
 _LEET_LETTERS = str.maketrans("013457@$!|", "oieastasii")
@@ -58,7 +68,6 @@ class View:
     folded: FoldedText
     whole: tuple[int, int] | None = None
     suspicion: float = 0.0
-    source: str = field(default="", repr=False)
 
 
 def disguised_views(text: str) -> Iterator[View]:
@@ -66,16 +75,20 @@ def disguised_views(text: str) -> Iterator[View]:
     if not text.isascii():
         yield from _smuggled(text)
         if _INVISIBLE.search(text) or _FOREIGN_IN_WORD.search(text):
-            yield View("unmasked", fold(text, _unmask), source=text)
+            yield View("unmasked", fold(text, _unmask))
     if _LEET.search(text):
         for table in (_LEET_LETTERS, _LEET_LETTERS_L) if re.search("[1!|]", text) else (_LEET_LETTERS,):
             yield View("leet", fold(text.translate(table), _unmask))
     yield from _respelled(text)
+    if (view := _unescaped(text)) is not None:
+        yield view
     yield from _decoded(text, depth=2)
 
 
 def _smuggled(text: str) -> Iterator[View]:
     for run in _TAGS.finditer(text):
+        if run[0][0] == "\U0001f3f4" and len(run[0]) <= _FLAG_LONGEST:
+            continue  # the flag of England is a black flag and its region in tag characters
         letters = "".join(chr(ord(c) - 0xE0000) for c in run[0] if 0x20 <= ord(c) - 0xE0000 < 0x7F)
         yield View("tags", fold(letters), run.span(), suspicion=0.9)
     for run in _SELECTORS.finditer(text):
@@ -98,6 +111,16 @@ def _respelled(text: str) -> Iterator[View]:
         yield View("rot13", fold(codecs.encode(text, "rot13")))
     if _REVERSED_HINT.search(text):
         yield View("reversed", fold(text[::-1]), (0, len(text)))
+
+
+def _unescaped(text: str) -> View | None:
+    """All character escapes undone where they stand, since encoders leave what needs no escape."""
+    chunks = list(_ESCAPES.finditer(text))
+    if not chunks:
+        return None
+    start, end = max(0, chunks[0].start() - 64), min(len(text), chunks[-1].end() + 64)
+    part = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)), html.unescape(text[start:end][:_DECODED]))
+    return View("escapes", fold(part, _unmask), (start, end))
 
 
 def _decoded(text: str, depth: int, whole: tuple[int, int] | None = None) -> Iterator[View]:
@@ -149,12 +172,6 @@ def _from_percent(chunk: str) -> str | None:
     return _readable(unquote_to_bytes(chunk.replace("+", " ")))
 
 
-def _from_escapes(chunk: str) -> str | None:
-    if chunk.startswith("&"):
-        return html.unescape(chunk)
-    return "".join(chr(int(digits, 16)) for digits in chunk.split("\\u")[1:])
-
-
 def _from_binary(chunk: str) -> str | None:
     bits = re.sub("[ ,]", "", chunk)
     return _readable(bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) // 8 * 8, 8)))
@@ -164,7 +181,6 @@ _DECODERS: tuple[tuple[str, re.Pattern[str], Callable[[str], str | None]], ...] 
     ("base64", _BASE64, _from_base64),
     ("hex", _HEX, _from_hex),
     ("percent", _PERCENT, _from_percent),
-    ("escapes", _ESCAPES, _from_escapes),
     ("binary", _BINARY, _from_binary),
 )
 
@@ -174,10 +190,12 @@ def _unmask(character: str) -> str:
     """One character as the Latin letter it looks like; nothing where it is invisible."""
     if _INVISIBLE.match(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
         return ""
-    folded = fold_character(character)
+    folded = "".join(map(fold_character, unicodedata.normalize("NFKC", character)))
     if folded.isascii():
         return folded
-    return "".join(c if c.isascii() else _look_alikes().get(c, _look_alikes().get(c.upper(), c)) for c in folded).lower()
+    return "".join(
+        c if c.isascii() else _look_alikes().get(c, _look_alikes().get(c.upper(), c)) for c in folded
+    ).lower()
 
 
 @lru_cache(maxsize=1)

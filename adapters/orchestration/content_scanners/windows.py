@@ -1,5 +1,7 @@
 """Long texts cut into overlapping windows, so that a library's cost stays linear in the text."""
 
+# ruff: noqa: RUF001  (typographic characters are the subject)
+
 from __future__ import annotations
 
 import re
@@ -19,7 +21,7 @@ def windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, str]]:
 
 
 def sentences(text: str, longest: int) -> Iterator[tuple[int, int]]:
-    """Spans of the sentences, blanks trimmed; one longer than `longest` code points is cut at a space where it can be."""
+    """Spans of the sentences, blanks trimmed; one longer than `longest` is cut, at a space where it can be."""
     start = 0
     for end in (*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)):
         while end - start > longest:

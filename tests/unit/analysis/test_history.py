@@ -157,12 +157,14 @@ async def test_a_failed_write_is_tried_again_and_loses_nothing(monkeypatch: pyte
     recorder = HistoryRecorder(history, watch)
     await recorder.start()
     await recorder.add(entry(1))
-    while recorder.failures < 4:
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(10):
+        while recorder.failures < 4:
+            await asyncio.sleep(0.002)
     assert (recorder.waiting, recorder.last_failure) == (1, "StoreError")
     history.down = False
-    while recorder.waiting:
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(10):
+        while recorder.waiting:
+            await asyncio.sleep(0.002)
     await recorder.stop()
     assert (recorder.recorded, recorder.lost) == (1, 0)
 

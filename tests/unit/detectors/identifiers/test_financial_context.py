@@ -10,7 +10,7 @@ from llama_mapper.adapters.orchestration.financial_context import financial_cont
 from llama_mapper.adapters.orchestration.scanner import TextScanner
 from llama_mapper.adapters.orchestration.textscan import checks
 from tests.support.findings import best, found
-from tests.unit.detectors.test_checks import valid_numbers
+from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
 _FINANCIAL = financial_context_scanner()
 

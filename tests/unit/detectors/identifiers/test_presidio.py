@@ -14,7 +14,7 @@ from llama_mapper.adapters.orchestration.presidio_patterns import presidio_scann
 from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
 from llama_mapper.adapters.orchestration.textscan import checks
 from tests.support.findings import best, found
-from tests.unit.detectors.test_checks import valid_numbers
+from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from llama_mapper.adapters.orchestration.personal_context import personal_contex
 from llama_mapper.adapters.orchestration.scanner import TextScanner
 from llama_mapper.adapters.orchestration.textscan import checks
 from tests.support.findings import best, found
-from tests.unit.detectors.test_checks import valid_numbers
+from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
 _PERSONAL = personal_context_scanner()
 

@@ -12,7 +12,7 @@ from llama_mapper.adapters.orchestration.scanner import TextScanner
 from llama_mapper.adapters.orchestration.textscan import checks
 from llama_mapper.adapters.orchestration.textscan.lexicon import load_terms
 from tests.support.findings import best, found
-from tests.unit.detectors.test_checks import valid_numbers
+from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
 _HEALTH = health_scanner()
 _HEALTH.load()

@@ -1,0 +1,132 @@
+"""The command line, as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import run_cli
+
+FEW = {"LLAMA_MAPPER_DETECTORS": "presidio,violence,secret_phrases"}
+
+
+def test_help_names_every_command() -> None:
+    printed = run_cli("--help").stdout.decode()
+    for command in ("serve", "assess", "map", "catalogue", "evidence", "keys", "openapi"):
+        assert command in printed
+
+
+def test_version_is_printed() -> None:
+    assert run_cli("--version").stdout.strip()
+
+
+def test_the_catalogue_is_consistent() -> None:
+    run = run_cli("catalogue", "validate")
+    assert run.returncode == 0
+    assert b"consistent" in run.stdout
+
+
+def test_map_answers_each_line_and_names_broken_ones(tmp_path: Path) -> None:
+    lines = [
+        '{"vendor": "presidio", "label": "CREDIT_CARD", "score": 0.8}',
+        "not json",
+        "",
+        '{"vendor": "llama_guard", "vendor_version": "3", "label": "S5"}',
+        '{"vendor": "llama_guard", "vendor_version": "2", "label": "S5"}',
+        '{"vendor": "nobody", "label": "x"}',
+        '{"vendor": "presidio", "label": "B-phone number"}',
+        '{"label": "no vendor"}',
+    ]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("\n".join(lines))
+    run = run_cli("map", file, "--framework", "iso27001:2013", "--data-dir", tmp_path / "data")
+    assert run.returncode == 1
+    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [answer["canonical"] for answer in answers] == [
+        "pii.financial_data.payment_card",
+        "integrity.defamation.defamation",
+        "integrity.specialized_advice.general",
+        None,
+        "pii.personal_identifiers.phone",
+    ]
+    assert [answer["stage"] for answer in answers][-2:] == ["abstained", "catalogue_normalised"]
+    assert {"vendor", "label", "canonical", "also", "confidence", "stage", "abstained", "controls"} <= answers[0].keys()
+    assert "A.8.2.1" in answers[0]["controls"]["iso27001:2013"]
+    errors = run.stderr.decode().splitlines()
+    assert [error.split(":")[0] for error in errors] == ["line 2", "line 8"]
+
+
+def test_map_of_good_lines_succeeds(tmp_path: Path) -> None:
+    run = run_cli("map", "-", "--data-dir", tmp_path, stdin=b'{"vendor": "presidio", "label": "PERSON"}\n')
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [("map", "missing.jsonl"), ("evidence", "verify", "missing.json")])
+def test_a_missing_file_is_one_clear_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    run = run_cli(*arguments, "--data-dir", tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.decode().count("\n") == 1
+    assert b"CONFIGURATION_INVALID" in run.stderr
+    assert b"Traceback" not in run.stderr
+
+
+def test_map_with_an_unknown_framework_is_one_clear_line(tmp_path: Path) -> None:
+    row = b'{"vendor": "presidio", "label": "PERSON"}\n'
+    run = run_cli("map", "-", "--framework", "nobody", "--data-dir", tmp_path, stdin=row)
+    assert run.returncode == 2
+    assert b"FRAMEWORK_NOT_FOUND" in run.stderr
+
+
+def test_assess_reads_every_format(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text('{"id": "one", "content": "mail anna@example.com"}\n"just a string"\n')
+    (tmp_path / "items.csv").write_text("number,message\n1,I will kill you\n2,good morning\n")
+    (tmp_path / "note.txt").write_text("the password is hunter2secret")
+    run = run_cli(
+        "assess",
+        *(tmp_path / name for name in ("items.jsonl", "items.csv", "note.txt")),
+        "--column=message",
+        "--json",
+        "--data-dir",
+        tmp_path / "data",
+        environment=FEW,
+    )
+    assert run.returncode == 0, run.stderr
+    verdicts = [json.loads(line)["mapping"]["taxonomy"] for line in run.stdout.splitlines()]
+    assert verdicts == [
+        ["pii.personal_identifiers.email"],
+        [],
+        ["content.violence.threat"],
+        [],
+        ["security.credentials.password"],
+    ]
+
+
+def test_assess_shows_people_a_summary_and_writes_a_report(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text(
+        '{"content": "mail anna@example.com"}\n{"content": "I will kill you"}\nbroken\n'
+    )
+    report = tmp_path / "report.html"
+    run = run_cli(
+        "assess", tmp_path / "items.jsonl", "--report", report, "--data-dir", tmp_path / "data", environment=FEW
+    )
+    assert run.returncode == 1
+    assert b"content.violence" in run.stdout
+    assert b":3: INVALID_REQUEST" in run.stderr
+    assert "anna@example.com" not in report.read_text()
+
+
+def test_assess_fails_on_the_verdict_that_it_is_told_to(tmp_path: Path) -> None:
+    common = ("assess", "-", "--data-dir", tmp_path, "--fail-on", "flag")
+    assert run_cli(*common, stdin=b"I will kill you tonight").returncode == 3
+    assert run_cli(*common, stdin=b"Good morning to all of you").returncode == 0
+
+
+def test_a_csv_without_the_column_names_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("number,message\n1,hello\n")
+    run = run_cli(
+        "assess", tmp_path / "items.csv", "--column", "text", "--data-dir", tmp_path / "data", environment=FEW
+    )
+    assert run.returncode == 1
+    assert b"message" in run.stderr

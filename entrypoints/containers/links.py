@@ -15,7 +15,8 @@ from llama_mapper.entrypoints.settings import Settings
 
 def _link(settings: Settings, service: str, url: object) -> HttpLink:
     secret = settings.link_secret.get_secret_value() if settings.link_secret else None
-    return HttpLink(open_client(str(url), secret=secret, timeout_s=settings.link_timeout_s), service)
+    timeout_s = settings.link_timeout_s
+    return HttpLink(open_client(str(url), secret=secret, timeout_s=timeout_s), service, timeout_s)
 
 
 class LinksContainer(containers.DeclarativeContainer):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli import assess, catalogue, evidence, keys, labels, openapi, serve
+from llama_mapper.entrypoints.cli import assess, catalogue, db, evidence, keys, labels, openapi, serve
 
 app = typer.Typer(
     name="llama-mapper",
@@ -21,6 +21,7 @@ app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(db.app, name="db")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """A `postgresql://` URL, in which each context has a schema of its own. Unset: SQLite files in `data_dir`."""
 
+    database_owner_url: SecretStr | None = None
+    """The same server as the owner of the schemas, for `llama-mapper db migrate` alone; the service
+    does without it."""
+
     content_limit: Annotated[int, Field(ge=1, le=CONTENT_LIMIT)] = 262_144
     """Characters of content that a request may have."""
 
@@ -155,7 +159,7 @@ class Settings(BaseSettings):
             names = [name for part in names.split(",") if (name := part.strip())]
         return tuple(dict.fromkeys(names)) if isinstance(names, list | tuple) else names
 
-    @field_validator("database_url", mode="after")
+    @field_validator("database_url", "database_owner_url", mode="after")
     @classmethod
     def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+asyncpg://")):

@@ -70,6 +70,11 @@ def issue_key(
     return f"lm_{key_id}_{secret}", record
 
 
+def looks_like_key(presented: str) -> bool:
+    """Whether this has the form of a key, whoever may have issued it."""
+    return _KEY.fullmatch(presented) is not None
+
+
 def key_id_of(presented: str) -> str:
     """The id inside a presented key; raise `UNAUTHORIZED` if it does not look like a key."""
     if match := _KEY.fullmatch(presented):

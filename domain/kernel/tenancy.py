@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode
+from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 
 TENANT_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 LOCAL_TENANT = "local"
@@ -44,9 +44,14 @@ class Principal:
         raise AuthorizationError(f"this credential lacks the scope '{scope}'")
 
     def tenant_for(self, named: str | None) -> str:
-        """The tenant to act for, given the one a body names; raise `TENANT_MISMATCH` if the body names another."""
+        """The tenant to act for, given the one a request names; raise `TENANT_MISMATCH` if it names another.
+
+        A principal with scope `internal` has none of its own: raise `INVALID_REQUEST` unless the request names one.
+        """
+        if Scope.INTERNAL in self.scopes:
+            if named is None:
+                raise ValidationError("a request over a link must name the tenant that it is for")
+            return named
         if named is None or named == self.tenant_id:
             return self.tenant_id
-        if Scope.INTERNAL in self.scopes:
-            return named
         raise AuthorizationError("the request names another tenant than the credential's", ErrorCode.TENANT_MISMATCH)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llama_mapper.domain.kernel.tenancy import Scope
 from llama_mapper.entrypoints.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from llama_mapper.domain.kernel.credentials import ApiKeyRecord
 
 app = typer.Typer(help="API keys. As soon as there is one, the server asks every caller for one.")
 
@@ -58,11 +61,9 @@ def create(
 
 @app.command("list")
 def list_keys(data_dir: DataDir = None) -> None:
-    """List the keys, without their secrets."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the keys, without their secrets; in a pipe one a line, separated by tabs."""
+    import sys
 
-    from llama_mapper.domain.kernel.credentials import ApiKeyRecord
     from llama_mapper.entrypoints.containers.identity import open_api_keys
     from llama_mapper.entrypoints.settings import Settings
 
@@ -70,16 +71,33 @@ def list_keys(data_dir: DataDir = None) -> None:
         async with open_api_keys(Settings.load(data_dir=data_dir)) as identity:
             return await identity.keys.list()
 
-    table = Table("key", "name", "tenant", "scopes", "created", "expires", "revoked")
-    for record in asyncio.run(run()):
-        dates = (record.created_at, record.expires_at, record.revoked_at)
-        table.add_row(
-            f"lm_{record.key_id}_…",
-            record.name,
-            record.tenant_id,
-            " ".join(sorted(record.scopes)),
-            *(date.isoformat(timespec="seconds") if date else "" for date in dates),
-        )
+    rows = [_row(record) for record in asyncio.run(run())]
+    if sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        for row in rows:
+            typer.echo("\t".join(row))
+
+
+def _row(record: ApiKeyRecord) -> tuple[str, ...]:
+    dates = (record.created_at, record.expires_at, record.revoked_at)
+    return (
+        record.key_id,
+        " ".join(record.name.split()),
+        record.tenant_id,
+        " ".join(sorted(record.scopes)),
+        *(date.isoformat(timespec="seconds") if date else "" for date in dates),
+    )
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(Column("key", no_wrap=True), "name", "tenant", "scopes", "created", "expires", "revoked")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # a name is text, not markup
     Console().print(table)
 
 

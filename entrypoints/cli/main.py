@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli import assess, catalogue, evidence, keys, labels, openapi, policies, schemas, serve
+from llama_mapper.entrypoints.cli import assess, catalogue, db, evidence, keys, labels, openapi, policies, schemas, serve
 
 app = typer.Typer(
     name="llama-mapper",
@@ -23,6 +23,7 @@ app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
 app.add_typer(policies.app, name="policies")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(db.app, name="db")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 

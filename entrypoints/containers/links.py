@@ -10,12 +10,14 @@ from dependency_injector import containers, providers
 from llama_mapper.adapters.links.http_analysis import HttpAnalysis
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
+from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.entrypoints.settings import Settings
 
 
 def _link(settings: Settings, service: str, url: object) -> HttpLink:
     secret = settings.link_secret.get_secret_value() if settings.link_secret else None
-    return HttpLink(open_client(str(url), secret=secret, timeout_s=settings.link_timeout_s), service)
+    timeout_s = settings.link_timeout_s
+    return HttpLink(open_client(str(url), secret=secret, timeout_s=timeout_s), service, timeout_s)
 
 
 class LinksContainer(containers.DeclarativeContainer):
@@ -30,7 +32,15 @@ class LinksContainer(containers.DeclarativeContainer):
 
 @asynccontextmanager
 async def running_links(settings: Settings) -> AsyncIterator[LinksContainer]:
-    """The links with their connection pools; connections are made when they are first needed."""
+    """The links with their connection pools; connections are made when they are first needed.
+
+    Raises `CONFIGURATION_INVALID` if the settings do not say where the other contexts are.
+    """
+    if settings.analysis_url is None or settings.mapping_url is None:
+        raise ConfigurationError(
+            "the orchestration context needs the other two: set LLAMA_MAPPER_ANALYSIS_URL and LLAMA_MAPPER_MAPPING_URL "
+            "to the services that 'serve --context analysis' and 'serve --context mapping' run, or serve all in one"
+        )
     container = LinksContainer(settings=settings)
     try:
         yield container

@@ -8,7 +8,7 @@ from time import monotonic
 from starlette.requests import Request
 
 from llama_mapper.domain.kernel.clock import Clock
-from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, verify_key
+from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, looks_like_key, verify_key
 from llama_mapper.domain.kernel.errors import AuthenticationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
 
@@ -20,10 +20,10 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class Authenticator:
     """Turns a request's credential into a principal.
 
-    Where `allow_local` holds (the server listens on loopback only) and the installation has no API key, every caller
-    is tenant `local`; a request whose Host is not a loopback name is refused even then, so that no web page can reach
-    the server by DNS rebinding. Records are remembered for `memory_s` seconds: within that time a new or revoked key
-    takes effect.
+    A key that exists is judged by itself. Where `allow_local` holds (the server listens on loopback only) and the
+    installation has no API key, every other caller is tenant `local`; a request whose Host is not a loopback name is
+    refused even then, so that no web page can reach the server by DNS rebinding. Records are remembered for `memory_s`
+    seconds: within that time a new or revoked key takes effect.
     """
 
     def __init__(
@@ -60,11 +60,18 @@ class Authenticator:
         secret = self._link_secret
         if presented is not None and secret is not None and hmac.compare_digest(presented.encode(), secret):
             return _LINK
+        record = None
+        if presented is not None and looks_like_key(presented):
+            record = await self._record(key_id_of(presented))
+        # Before anything else: what is remembered of an installation without keys must not turn the first key's owner
+        # into the tenant `local`.
+        if presented is not None and record is not None:
+            return verify_key(self._pepper, presented, record, self._clock())
         if self._allow_local and await self.is_keyless():
             return _local(request)
         if presented is None:
             raise AuthenticationError("send an API key as 'Authorization: Bearer …' or 'X-API-Key'")
-        return verify_key(self._pepper, presented, await self._record(key_id_of(presented)), self._clock())
+        return verify_key(self._pepper, presented, None, self._clock())
 
     async def _record(self, key_id: str) -> ApiKeyRecord | None:
         now = monotonic()

@@ -78,7 +78,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
         if shape.analysis_response is not None:
             return json_answer(await api.map(for_tenant(MappingRequest.model_validate_json(body), principal)))
         query = LabelQuery.model_validate_json(body)
-        batch = LabelMappingRequest(labels=(query,), tenant_id=principal.tenant_id)
+        batch = LabelMappingRequest(labels=(query,), tenant_id=principal.tenant_for(None))
         return json_answer((await api.map_labels(batch)).mappings[0])
 
     async def map_batch(request: Request, principal: Principal) -> Response:

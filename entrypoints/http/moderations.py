@@ -116,7 +116,7 @@ def moderation_operations(api: AssessmentApi, service_version: str, body_limit: 
             *(
                 api.assess(
                     AssessmentRequest(
-                        content=text, tenant_id=principal.tenant_id, output_format=OutputFormat.TAXONOMY_ONLY
+                        content=text, tenant_id=principal.tenant_for(None), output_format=OutputFormat.TAXONOMY_ONLY
                     )
                 )
                 for text in texts

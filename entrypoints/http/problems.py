@@ -88,6 +88,8 @@ class Problem(BaseModel):
     detail: str
     code: ErrorCode
     retryable: bool
+    retry_after_s: Annotated[float, Field(ge=0)] | None = None
+    """Seconds to wait before sending again, where they are known; `Retry-After` has them in whole seconds."""
     trace_id: str | None = None
     """The W3C trace id under which the logs name this request."""
     errors: tuple[ProblemDetail, ...] = ()
@@ -104,6 +106,7 @@ def problem_response(error: ServiceError, faults: tuple[FieldFault, ...] = ()) -
         "detail": error.message,
         "code": error.error_code.value,
         "retryable": error.retryable,
+        "retry_after_s": error.retry_after_s,
         "trace_id": trace.trace_id if trace else None,
         "errors": [{"field": fault.field, "message": fault.message} for fault in faults],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import signal
 import socket
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from llama_mapper.entrypoints.containers.running import Running
+
+_BACKLOG = 2048
 
 Start = Callable[[Settings], AbstractAsyncContextManager["Running"]]
 
@@ -65,6 +68,7 @@ async def _serve(context: str, settings: Settings) -> None:
                     f"there is no API key, so the server may not listen on {settings.host}: "
                     "create one with 'llama-mapper keys create --tenant NAME', or listen on 127.0.0.1"
                 )
+            _listen(listener)
             server = uvicorn.Server(_uvicorn_config(application_of(running, settings, front=context in _FRONT)))
             sys.stdout.write(greeting(context, listener.getsockname()[1], settings.host, keyless=keyless))
             sys.stdout.flush()
@@ -75,6 +79,15 @@ async def _serve(context: str, settings: Settings) -> None:
             for ending in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(ending, _already_ending)
             await server.serve(sockets=[listener])
+
+
+def _listen(listener: socket.socket) -> None:
+    """Begin to take connections; of two servers that started at once on one port, one is told here."""
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def _already_ending(_: int, __: FrameType | None) -> None:
@@ -90,7 +103,8 @@ def _listening(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise ConfigurationError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        hint = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigurationError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{hint}") from error
     return listener
 
 

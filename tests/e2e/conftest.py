@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Server, serving, serving_split
+from llama_mapper.domain.kernel.credentials import issue_key
+from llama_mapper.domain.kernel.tenancy import Scope
+from llama_mapper.entrypoints.containers.identity import open_api_keys
+from llama_mapper.entrypoints.settings import Settings
+from tests.support.loops import LoopThread
+from tests.support.postgres import postgres
+from tests.support.servers import Server, run_cli, serving, serving_split
+
+__all__ = ["postgres"]
+
+LINK_SECRET = "only the three services know this"
+FEW_DETECTORS = "presidio,violence,secret_phrases"
 
 
 @pytest.fixture(scope="session")
@@ -19,5 +33,59 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The three contexts as three processes."""
-    with serving_split(tmp_path_factory.mktemp("split"), LLAMA_MAPPER_LOG_LEVEL="DEBUG") as running:
+    settings = {"LLAMA_MAPPER_LOG_LEVEL": "DEBUG", "LLAMA_MAPPER_LINK_SECRET": LINK_SECRET}
+    with serving_split(tmp_path_factory.mktemp("split"), **settings) as running:
         yield running
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A server that listens to everyone, and keys of two tenants."""
+
+    server: Server
+    alpha: str
+    alpha_reads: str
+    beta: str
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """The monolith with API keys, open to the network."""
+    folder = tmp_path_factory.mktemp("guarded")
+    data_dir = folder / "data"
+    alpha = created_key(data_dir, "tenant-alpha", "--name", "alpha's gateway")
+    alpha_reads = issued_key(data_dir, "tenant-alpha", Scope.READ)
+    beta = issued_key(data_dir, "tenant-beta", Scope.ASSESS, Scope.READ)
+    with serving(folder, "--host", "0.0.0.0", LLAMA_MAPPER_DETECTORS=FEW_DETECTORS) as server:
+        yield Guarded(server, alpha, alpha_reads, beta)
+
+
+def created_key(data_dir: Path, tenant: str, *arguments: str) -> str:
+    """A fresh API key, made by the command."""
+    made = run_cli("keys", "create", "--tenant", tenant, *arguments, "--data-dir", data_dir)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.decode().strip()
+
+
+def issued_key(data_dir: Path, tenant: str, *scopes: Scope, expires_at: datetime | None = None) -> str:
+    """The same without the command, for what the command refuses to make, and quickly."""
+    settings = Settings.load(data_dir=data_dir)
+
+    async def issue() -> str:
+        async with open_api_keys(settings) as identity:
+            key, record = issue_key(
+                identity.pepper,
+                name="for a test",
+                tenant_id=tenant,
+                scopes=frozenset(scopes),
+                created_at=datetime.now(UTC),
+                expires_at=expires_at,
+            )
+            await identity.keys.add(record)
+            return key
+
+    loop = LoopThread()
+    try:
+        return loop.run(issue())
+    finally:
+        loop.close()

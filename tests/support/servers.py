@@ -16,16 +16,23 @@ from pathlib import Path
 import httpx2
 
 ROOT = Path(__file__).parents[2]
+LOG, GREETING = "log.jsonl", "greeting.txt"
 PROGRAM = Path(sys.executable).with_name("llama-mapper")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: where it answers, where it keeps its data, what it wrote."""
+    """A running server: where it answers, where it keeps its data, what it logged, and its process."""
 
     url: str
     data_dir: Path
     output: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
 
     def client(self, **options: object) -> httpx2.Client:
         """A client of it."""
@@ -54,12 +61,12 @@ def run_cli(
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+def serving(folder: Path, *arguments: str, port: int | None = None, **environment: str) -> Iterator[Server]:
     """`llama-mapper serve`, ready and with all detectors loaded."""
-    port = free_port()
+    port = port or free_port()
     command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
-    with _running(command, folder, environment) as output:
-        server = Server(f"http://127.0.0.1:{port}", folder / "data", output)
+    with _running(command, folder, environment) as process:
+        server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
         wait_until_loaded(server)
         yield server
 
@@ -69,8 +76,8 @@ def serving_split(folder: Path, **environment: str) -> Iterator[Server]:
     """The three contexts as three processes; the front door, ready and with all detectors loaded."""
     port = next(port for port in iter(free_port, None) if port < 65_000)
     command = [sys.executable, ROOT / "deploy" / "run_split.py", "--port", str(port), "--data-dir", folder / "data"]
-    with _running(command, folder, environment) as output:
-        server = Server(f"http://127.0.0.1:{port}", folder / "data", output)
+    with _running(command, folder, environment) as process:
+        server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
         wait_until_loaded(server)
         yield server
 
@@ -93,15 +100,14 @@ def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
 
 
 @contextmanager
-def _running(command: list[object], folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+def _running(command: list[object], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir(parents=True, exist_ok=True)
-    output = folder / "output.log"
-    with output.open("wb") as sink:
+    with (folder / GREETING).open("wb") as greeting, (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=_environment(environment), stdout=sink, stderr=sink
+            [str(part) for part in command], cwd=folder, env=_environment(environment), stdout=greeting, stderr=log
         )
         try:
-            yield output
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             try:

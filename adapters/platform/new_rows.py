@@ -27,7 +27,7 @@ class NewRows:
         dialect = sqlite.dialect()
         key = tuple(table.columns)[:2]
         one_row = sqlite.insert(table).on_conflict_do_nothing().returning(*key)
-        compiled = str(one_row.compile(dialect=dialect))
+        compiled = self._one_row = str(one_row.compile(dialect=dialect))
         self._to_sqlite = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
         self._values = "(" + ", ".join("?" * len(self._names)) + ")"
         self._before, self._after = compiled.split(self._values)
@@ -37,13 +37,22 @@ class NewRows:
         """Add the rows in one transaction; return tenant and key of those that were new."""
         if self._database.is_sqlite and len(rows) * len(self._names) <= _PARAMETER_LIMIT:
             statement = self._before + ", ".join([self._values] * len(rows)) + self._after
-            parameters = [
-                value if to_sqlite is None else to_sqlite(value)
-                for row in rows
-                for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
-            ]
+            parameters = [value for row in rows for value in self._bound(row)]
             return {(tenant, key) for tenant, key in await self._database.sqlite_rows(statement, parameters)}
         return await self._insert_in_transaction(rows)
+
+    def insert_now(self, row: tuple[Any, ...]) -> bool | None:
+        """Add a row at once, without waiting; tell whether it was new, or None if that cannot be: then `insert` it."""
+        if not self._database.is_sqlite:
+            return None
+        added = self._database.sqlite_rows_now(self._one_row, self._bound(row))
+        return None if added is None else bool(added)
+
+    def _bound(self, row: tuple[Any, ...]) -> list[Any]:
+        return [
+            value if to_sqlite is None else to_sqlite(value)
+            for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
+        ]
 
     async def _insert_in_transaction(self, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, str]]:
         added: set[tuple[str, str]] = set()

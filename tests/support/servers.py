@@ -61,13 +61,15 @@ def run_cli(
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, port: int | None = None, **environment: str) -> Iterator[Server]:
-    """`llama-mapper serve`, ready and with all detectors loaded."""
+def serving(
+    folder: Path, *arguments: str, port: int | None = None, loaded: bool = True, **environment: str
+) -> Iterator[Server]:
+    """`llama-mapper serve`, ready, and unless `loaded` is false with all detectors loaded."""
     port = port or free_port()
     command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
     with _running(command, folder, environment) as process:
         server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
-        wait_until_loaded(server)
+        wait_until_loaded(server, loaded=loaded)
         yield server
 
 
@@ -82,8 +84,8 @@ def serving_split(folder: Path, **environment: str) -> Iterator[Server]:
         yield server
 
 
-def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
-    """Wait until every dependency is ready and no detector is loading any more."""
+def wait_until_loaded(server: Server, limit_s: float = 90.0, *, loaded: bool = True) -> None:
+    """Wait until every dependency is ready and, unless `loaded` is false, every detector too."""
     until = time.monotonic() + limit_s
     state = "no answer"
     with server.client() as client:
@@ -91,7 +93,7 @@ def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
             try:
                 answer = client.get("/readyz")
                 state = answer.text
-                if answer.status_code == 200 and not answer.json()["notes"]:
+                if answer.status_code == 200 and not (loaded and answer.json()["notes"]):
                     return
             except httpx2.HTTPError as error:
                 state = type(error).__name__

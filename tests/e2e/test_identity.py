@@ -99,10 +99,10 @@ def test_a_key_that_only_reads_cannot_post(guarded: Guarded, client: httpx2.Clie
     assert client.get("/v1/detectors", headers=bearer(guarded.alpha_reads)).status_code == 200
 
 
-def wrong_keys(guarded: Guarded) -> dict[str, dict[str, str] | dict[str, bytes]]:
+def wrong_keys(guarded: Guarded) -> dict[str, httpx2.Headers]:
     key = guarded.alpha
     changed = "A" if key[-2] != "A" else "B"
-    return {
+    wrong: dict[str, dict[str, str]] = {
         "none": {},
         "another secret": bearer(key[:-2] + changed + key[-1]),
         "another id": bearer("lm_" + "0" * 16 + key[19:]),
@@ -111,12 +111,13 @@ def wrong_keys(guarded: Guarded) -> dict[str, dict[str, str] | dict[str, bytes]]
         "too long": bearer(key + "A"),
         "capitals": bearer(key.upper()),
         "no key at all": bearer("hello"),
-        "not ASCII": {"x-api-key": "lm_ä".encode()},
         "nothing after Bearer": {"authorization": "Bearer"},
         "another scheme": {"authorization": f"Basic {key}"},
         "no scheme": {"authorization": key},
         "a wrong bearer beside a good key": bearer("hello") | {"x-api-key": key},
     }
+    not_ascii = httpx2.Headers([(b"x-api-key", "lm_ä".encode())])
+    return {why: httpx2.Headers(headers) for why, headers in wrong.items()} | {"not ASCII": not_ascii}
 
 
 def test_what_is_not_a_good_key_is_unauthorized(guarded: Guarded, client: httpx2.Client, assessment: str) -> None:

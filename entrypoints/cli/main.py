@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli import assess, catalogue, db, evidence, keys, labels, openapi, policies, schemas, serve
+from llama_mapper.entrypoints.cli import (
+    assess,
+    catalogue,
+    db,
+    evidence,
+    keys,
+    labels,
+    openapi,
+    policies,
+    schemas,
+    serve,
+)
 
 app = typer.Typer(
     name="llama-mapper",

@@ -185,7 +185,7 @@ def test_a_service_that_goes_away_is_named_and_one_that_comes_back_is_used(tmp_p
     behind = ("--context", "mapping")
     with serving(tmp_path / "analysis", "--context", "analysis", **common) as analysis:
         urls = {"LLAMA_MAPPER_ANALYSIS_URL": analysis.url, "LLAMA_MAPPER_MAPPING_URL": f"http://127.0.0.1:{port}"}
-        with serving(tmp_path / "mapping", *behind, port=port, **common):
+        with serving(tmp_path / "mapping", *behind, "--port", str(port), **common):
             front = serving(tmp_path / "front", "--context", "orchestration", **common, **urls)
             server = front.__enter__()
         try:
@@ -203,7 +203,7 @@ def test_a_service_that_goes_away_is_named_and_one_that_comes_back_is_used(tmp_p
                 assert int(answer.headers["retry-after"]) >= 1
                 assert answer.json()["retryable"] is True
                 assert "mapping" in answer.json()["detail"]
-                with serving(tmp_path / "mapping", *behind, port=port, **common):
+                with serving(tmp_path / "mapping", *behind, "--port", str(port), **common):
                     until_so(lambda: client.get("/readyz").status_code == 200)
                     assert client.post("/v1/assessments", json=TEXT).status_code in (200, 206)
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import Server, serving
+from tests.support.servers import Server, serving, starting
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def thin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def none(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose detectors do not run."""
-    with serving(tmp_path_factory.mktemp("none"), loaded=False, LLAMA_MAPPER_DETECTOR_WORKERS="0") as running:
+    with starting(tmp_path_factory.mktemp("none"), LLAMA_MAPPER_DETECTOR_WORKERS="0") as running:
         yield running
 
 

@@ -61,15 +61,24 @@ def run_cli(
 
 
 @contextmanager
-def serving(
-    folder: Path, *arguments: str, port: int | None = None, loaded: bool = True, **environment: str
-) -> Iterator[Server]:
-    """`llama-mapper serve`, ready, and unless `loaded` is false with all detectors loaded."""
-    port = port or free_port()
-    command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
+def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """`llama-mapper serve`, ready and with all detectors loaded."""
+    with starting(folder, *arguments, **environment) as server:
+        wait_until_loaded(server)
+        yield server
+
+
+@contextmanager
+def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """`llama-mapper serve`, ready; its detectors may still be loading, or never load.
+
+    A `--port` among the arguments is taken; else a free one is.
+    """
+    port = arguments[arguments.index("--port") + 1] if "--port" in arguments else str(free_port())
+    command = [PROGRAM, "serve", "--port", port, "--data-dir", folder / "data", *arguments]
     with _running(command, folder, environment) as process:
         server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
-        wait_until_loaded(server, loaded=loaded)
+        wait_until_loaded(server, loaded=False)
         yield server
 
 

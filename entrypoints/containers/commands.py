@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.kernel.errors import ConfigurationError, EvidenceError
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -19,7 +19,7 @@ def start_logging(settings: Settings) -> None:
 def verify_evidence(file: Path, public_key: Path | None, settings: Settings) -> dict[str, Any]:
     """The document of an evidence file, if it is unchanged and signed by `public_key` or by this installation's key.
 
-    Raises `EVIDENCE_INVALID` if it is not, `CONFIGURATION_INVALID` if the file cannot be read.
+    Raises `EVIDENCE_INVALID` if it is not, `CONFIGURATION_INVALID` if the file or the key cannot be read.
     """
     from llama_mapper.adapters.assessment.ed25519_signer import PUBLIC_KEY_FILE, load_public_keys
     from llama_mapper.domain.assessment.envelope import verify_envelope
@@ -28,7 +28,11 @@ def verify_evidence(file: Path, public_key: Path | None, settings: Settings) -> 
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
-    return verify_envelope(raw, load_public_keys(public_key or settings.data_dir / "keys" / PUBLIC_KEY_FILE))
+    try:
+        keys = load_public_keys(public_key or settings.data_dir / "keys" / PUBLIC_KEY_FILE)
+    except EvidenceError as error:
+        raise ConfigurationError(f"{error.message}; name the signer's with --public-key") from error
+    return verify_envelope(raw, keys)
 
 
 def catalogue_findings() -> tuple[list[str], dict[str, int]]:

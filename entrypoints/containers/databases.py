@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.entrypoints.settings import Settings
 
+_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE
+
 
 def database_for(settings: Settings, context: str) -> Database:
     """The database of a context: a file in the data directory, or a schema of the PostgreSQL server.
@@ -64,12 +66,24 @@ def named(database: Database) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
+        if _is_forbidden(error):
+            raise ConfigurationError(
+                f"the role '{url.username}' may not use the {database.context} schema ({where}): run 'llama-mapper db "
+                "migrate' as the owner, and name the service's role with --app-role"
+            ) from error
         message = f"the {database.context} database ({where}): {error.message}"
         raise StoreError(message, error.error_code, error.retryable) from error
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"PostgreSQL needs the package {error.name}: install 'llama-mapper[postgres]'"
         ) from error
+
+
+def _is_forbidden(error: StoreError) -> bool:
+    """Whether PostgreSQL refused for want of a right: waiting does not mend that."""
+    original = getattr(error.__cause__, "orig", None)
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return state == _INSUFFICIENT_PRIVILEGE
 
 
 def _require_folder(folder: Path) -> None:

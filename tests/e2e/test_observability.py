@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.conftest import FEW_DETECTORS, LINK_SECRET, Guarded
-from tests.support.servers import Server, free_port, serving
+from tests.support.servers import Server, free_port, starting, wait_until_loaded
 
 TEXT = {"content": "Write to anna@example.com, please."}
 SPAN = "00f067aa0ba902b7"
@@ -180,31 +181,28 @@ def until_so(what: Callable[[], bool], limit_s: float = 5.0) -> None:
 
 
 def test_a_service_that_goes_away_is_named_and_one_that_comes_back_is_used(tmp_path: Path) -> None:
-    common = {"LLAMA_MAPPER_LINK_SECRET": LINK_SECRET, "LLAMA_MAPPER_DETECTORS": FEW_DETECTORS}
-    port = free_port()
-    behind = ("--context", "mapping")
-    with serving(tmp_path / "analysis", "--context", "analysis", **common) as analysis:
-        urls = {"LLAMA_MAPPER_ANALYSIS_URL": analysis.url, "LLAMA_MAPPER_MAPPING_URL": f"http://127.0.0.1:{port}"}
-        with serving(tmp_path / "mapping", *behind, "--port", str(port), **common):
-            front = serving(tmp_path / "front", "--context", "orchestration", **common, **urls)
-            server = front.__enter__()
-        try:
-            with server.client() as client:
-                until_so(lambda: client.get("/readyz").status_code == 503)
-                readiness = client.get("/readyz").json()
-                assert readiness["status"] == "not_ready"
-                assert [name for name, state in readiness["dependencies"].items() if state != "ready"] == [
-                    "link.mapping"
-                ]
-                assert client.get("/healthz").status_code == 200
-                answer = client.post("/v1/assessments", json=TEXT)
-                assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
-                assert answer.headers["content-type"] == "application/problem+json"
-                assert int(answer.headers["retry-after"]) >= 1
-                assert answer.json()["retryable"] is True
-                assert "mapping" in answer.json()["detail"]
-                with serving(tmp_path / "mapping", *behind, "--port", str(port), **common):
-                    until_so(lambda: client.get("/readyz").status_code == 200)
-                    assert client.post("/v1/assessments", json=TEXT).status_code in (200, 206)
-        finally:
-            front.__exit__(None, None, None)
+    ports = {"analysis": free_port(), "mapping": free_port()}
+    settings = {"LLAMA_MAPPER_LINK_SECRET": LINK_SECRET, "LLAMA_MAPPER_DETECTORS": FEW_DETECTORS} | {
+        f"LLAMA_MAPPER_{context.upper()}_URL": f"http://127.0.0.1:{port}" for context, port in ports.items()
+    }
+
+    def start(context: str) -> AbstractContextManager[Server]:
+        return starting(tmp_path / context, ("--context", context), settings, ports.get(context))
+
+    with start("orchestration") as front, start("analysis"), front.client() as client:
+        with start("mapping"):
+            wait_until_loaded(front)
+        until_so(lambda: client.get("/readyz").status_code == 503)
+        readiness = client.get("/readyz").json()
+        assert readiness["status"] == "not_ready"
+        assert [name for name, state in readiness["dependencies"].items() if state != "ready"] == ["link.mapping"]
+        assert client.get("/healthz").status_code == 200
+        answer = client.post("/v1/assessments", json=TEXT)
+        assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json()["retryable"] is True
+        assert "mapping" in answer.json()["detail"]
+        with start("mapping"):
+            wait_until_loaded(front)
+            assert client.post("/v1/assessments", json=TEXT).status_code in (200, 206)

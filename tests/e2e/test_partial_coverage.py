@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import Server, serving, starting
+from tests.support.servers import Server, serving, starting, wait_until_loaded
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,8 @@ def thin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def none(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose detectors do not run."""
-    with starting(tmp_path_factory.mktemp("none"), LLAMA_MAPPER_DETECTOR_WORKERS="0") as running:
+    with starting(tmp_path_factory.mktemp("none"), (), {"LLAMA_MAPPER_DETECTOR_WORKERS": "0"}) as running:
+        wait_until_loaded(running, loaded=False)
         yield running
 
 

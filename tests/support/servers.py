@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,23 +63,20 @@ def run_cli(
 @contextmanager
 def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
     """`llama-mapper serve`, ready and with all detectors loaded."""
-    with starting(folder, *arguments, **environment) as server:
+    with starting(folder, arguments, environment) as server:
         wait_until_loaded(server)
         yield server
 
 
 @contextmanager
-def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Server]:
-    """`llama-mapper serve`, ready; its detectors may still be loading, or never load.
-
-    A `--port` among the arguments is taken; else a free one is.
-    """
-    port = arguments[arguments.index("--port") + 1] if "--port" in arguments else str(free_port())
-    command = [PROGRAM, "serve", "--port", port, "--data-dir", folder / "data", *arguments]
+def starting(
+    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], port: int | None = None
+) -> Iterator[Server]:
+    """`llama-mapper serve`, just begun; wait for it with `wait_until_loaded`."""
+    port = port or free_port()
+    command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
     with _running(command, folder, environment) as process:
-        server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
-        wait_until_loaded(server, loaded=False)
-        yield server
+        yield Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
 
 
 @contextmanager

@@ -140,15 +140,16 @@ class Database:
         self._changes += 1
         return rows
 
-    def sqlite_rows_now(self, statement: str, parameters: Sequence[Any]) -> list[Any] | None:
-        """As `sqlite_rows`, but in the event loop's thread: for statements that take some ten microseconds.
+    def sqlite_write_now(self, statement: str, parameters: Sequence[Any]) -> int | None:
+        """Run one writing statement as a transaction, in the event loop's thread; return how many rows it changed.
 
-        None if nothing was done, for whatever reason; `sqlite_rows` then does it or says why not.
+        For statements that take some ten microseconds. None if nothing was done, for whatever reason: `sqlite_rows`
+        then does it or says why not.
         """
-        rows = None if self._prompt is None else self._prompt.rows(statement, parameters)
-        if rows is not None:
+        changed = None if self._prompt is None else self._prompt.write(statement, parameters)
+        if changed is not None:
             self._changes += 1
-        return rows
+        return changed
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine | None, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:

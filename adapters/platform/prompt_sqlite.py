@@ -31,8 +31,8 @@ class PromptSqlite:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._refuses_until = float("-inf")
 
-    def rows(self, statement: str, parameters: Sequence[Any]) -> list[Any] | None:
-        """Run one statement as a transaction of its own and return its rows.
+    def write(self, statement: str, parameters: Sequence[Any]) -> int | None:
+        """Run one writing statement as a transaction of its own and return how many rows it changed.
 
         None if nothing was done: because the file is locked, the disk is slow, or the statement failed. Who asks then
         goes the way that can wait, and meets the error there if it is one.
@@ -41,7 +41,7 @@ class PromptSqlite:
         if began < self._refuses_until:
             return None
         try:
-            return self._connection.execute(statement, parameters).fetchall()
+            return self._connection.execute(statement, parameters).rowcount
         except (sqlite3.Error, UnicodeError, OverflowError):
             return None
         finally:

@@ -62,6 +62,7 @@ class Database:
         self._direct: AsyncConnection | None = None
         self._statements: Any = None
         self._prompt: PromptSqlite | None = None
+        self._log_begins_anew = False
         self._changes = 0
         self._checkpoints: asyncio.Task[None] | None = None
 
@@ -146,6 +147,9 @@ class Database:
         For statements that take some ten microseconds. None if nothing was done, for whatever reason: `sqlite_rows`
         then does it or says why not.
         """
+        if self._log_begins_anew:  # the first commit then synchronises the log's header: a thread may wait for that
+            self._log_begins_anew = False
+            return None
         changed = None if self._prompt is None else self._prompt.write(statement, parameters)
         if changed is not None:
             self._changes += 1
@@ -173,11 +177,12 @@ class Database:
             with contextlib.suppress(StoreError), _translated():
                 async with engine.connect() as connection:
                     statements: Any = (await connection.get_raw_connection()).driver_connection
-                    (_, pages, _), *_ = await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+                    (_, pages, copied), *_ = await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
                     if pages >= _CHECKPOINT_BACKSTOP_PAGES:
                         # Writers who never pause let the log grow. Hold them up for the little that is left to copy,
                         # so that the next one begins the log anew.
-                        await statements.execute_fetchall("PRAGMA wal_checkpoint(RESTART)")
+                        (_, pages, copied), *_ = await statements.execute_fetchall("PRAGMA wal_checkpoint(RESTART)")
+                    self._log_begins_anew = pages == copied
 
     def _sqlite_engine(self) -> AsyncEngine:
         path = Path(self.url.database or "")

@@ -1,4 +1,4 @@
-"""SQLite statements in the event loop's own thread: for a row or two, a thread's hand-over costs more than the work."""
+"""SQLite statements in the event loop's own thread: for one row, handing over to another costs more than the work."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 import uvloop
 
@@ -24,8 +23,7 @@ def main() -> None:
     parser.add_argument("part", nargs="*", choices=[*_PARTS, []], help="what to measure; default: all")
     for part in parser.parse_args().part or _PARTS:
         print(f"\n{part}", flush=True)
-        # The load client shares the machine with the server: the quicker loop, lest the client be what is measured.
-        (uvloop.run if part == "server" else asyncio.run)(_PARTS[part]())
+        uvloop.run(_PARTS[part]())  # the loop that the server runs on, for the load client too
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ class RegorusPolicyEngine:
             raise PolicyEnforcementError(f"{_RULE} is undefined or not an object")
         return plan
 
+    def close(self) -> None:
+        """Forget what this thread compiled, here and now: the binding panics if another thread's collector does it."""
+        self._here.__dict__.clear()
+
     def _compiled(self, bundle: PolicyBundle) -> _Engine:
         engines: OrderedDict[str, _Engine] | None = getattr(self._here, "engines", None)
         if engines is None:

@@ -14,7 +14,7 @@ FEW = {"LLAMA_MAPPER_DETECTORS": "presidio,violence,secret_phrases"}
 
 def test_help_names_every_command() -> None:
     printed = run_cli("--help").stdout.decode()
-    for command in ("serve", "assess", "map", "catalogue", "evidence", "keys", "openapi"):
+    for command in ("serve", "assess", "map", "catalogue", "evidence", "keys", "db", "openapi"):
         assert command in printed
 
 

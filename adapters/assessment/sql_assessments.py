@@ -43,8 +43,11 @@ class SqlAssessments:
             row.coverage,
             row.body,
         )
-        # Side by side for each tenant on PostgreSQL; SQLite has one writer.
-        if not await self._writer.submit("" if self._database.is_sqlite else row.tenant_id, values):
+        added = self._new_rows.insert_now(values)
+        if added is None:
+            # Side by side for each tenant on PostgreSQL; SQLite has one writer.
+            added = await self._writer.submit("" if self._database.is_sqlite else row.tenant_id, values)
+        if not added:
             raise conflict("an assessment with this id")
 
     async def get(self, tenant_id: str, assessment_id: str) -> bytes | None:

@@ -65,7 +65,7 @@ class RegorusPolicyEngine:
 
 
 def _compile(bundle: PolicyBundle) -> _Engine:
-    import regorus  # type: ignore[import-untyped]  # the wheel carries no types
+    import regorus
 
     engine: _Engine = regorus.Engine()
     try:

@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from llama_mapper.adapters.platform.database_errors import translate
+from llama_mapper.adapters.platform.prompt_sqlite import PromptSqlite
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 
 TENANT_SETTING = "llama_mapper.tenant"
@@ -60,6 +61,8 @@ class Database:
         self._writers: AsyncEngine | None = None
         self._direct: AsyncConnection | None = None
         self._statements: Any = None
+        self._prompt: PromptSqlite | None = None
+        self._log_begins_anew = False
         self._changes = 0
         self._checkpoints: asyncio.Task[None] | None = None
 
@@ -75,6 +78,8 @@ class Database:
                 with _translated():
                     self._direct = await engine.connect()
                     self._statements = (await self._direct.get_raw_connection()).driver_connection
+                    if self._synchronous == "NORMAL":  # to wait for the disk is nothing for the event loop's thread
+                        self._prompt = PromptSqlite(Path(self.url.database or ""))
                 self._checkpoints = asyncio.create_task(self._checkpoint_regularly(engine))
             elif not self._unbound_role:
                 await self._require_bound_role()
@@ -85,10 +90,13 @@ class Database:
     async def close(self) -> None:
         """Finish what was begun and disconnect; closing twice is harmless."""
         engine, direct, checkpoints = self._readers, self._direct, self._checkpoints
-        self._readers = self._writers = self._direct = self._statements = self._checkpoints = None
+        prompt = self._prompt
+        self._readers = self._writers = self._direct = self._statements = self._checkpoints = self._prompt = None
         if checkpoints is not None:
             checkpoints.cancel()
             await asyncio.wait([checkpoints])
+        if prompt is not None:
+            prompt.close()
         if direct is not None:
             await direct.close()
         if engine is not None:
@@ -133,6 +141,20 @@ class Database:
         self._changes += 1
         return rows
 
+    def sqlite_write_now(self, statement: str, parameters: Sequence[Any]) -> int | None:
+        """Run one writing statement as a transaction, in the event loop's thread; return how many rows it changed.
+
+        For statements that take some ten microseconds. None if nothing was done, for whatever reason: `sqlite_rows`
+        then does it or says why not.
+        """
+        if self._log_begins_anew:  # the first commit then synchronises the log's header: a thread may wait for that
+            self._log_begins_anew = False
+            return None
+        changed = None if self._prompt is None else self._prompt.write(statement, parameters)
+        if changed is not None:
+            self._changes += 1
+        return changed
+
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine | None, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
         if engine is None:
@@ -155,7 +177,12 @@ class Database:
             with contextlib.suppress(StoreError), _translated():
                 async with engine.connect() as connection:
                     statements: Any = (await connection.get_raw_connection()).driver_connection
-                    await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+                    (_, pages, copied), *_ = await statements.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+                    if pages >= _CHECKPOINT_BACKSTOP_PAGES:
+                        # Writers who never pause let the log grow. Hold them up for the little that is left to copy,
+                        # so that the next one begins the log anew.
+                        (_, pages, copied), *_ = await statements.execute_fetchall("PRAGMA wal_checkpoint(RESTART)")
+                    self._log_begins_anew = pages == copied
 
     def _sqlite_engine(self) -> AsyncEngine:
         path = Path(self.url.database or "")

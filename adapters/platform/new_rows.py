@@ -26,24 +26,49 @@ class NewRows:
         self._names = [column.name for column in table.columns]
         dialect = sqlite.dialect()
         key = tuple(table.columns)[:2]
-        one_row = sqlite.insert(table).on_conflict_do_nothing().returning(*key)
-        compiled = str(one_row.compile(dialect=dialect))
+        self._one_row = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=dialect))
         self._to_sqlite = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
         self._values = "(" + ", ".join("?" * len(self._names)) + ")"
-        self._before, self._after = compiled.split(self._values)
+        self._before, self._after = self._one_row.split(self._values)
+        self._returning = f" RETURNING {', '.join(column.name for column in key)}"
         self._insert = postgresql.insert(table).on_conflict_do_nothing().returning(*key)
 
     async def insert(self, rows: list[tuple[Any, ...]]) -> set[tuple[str, str]]:
         """Add the rows in one transaction; return tenant and key of those that were new."""
-        if self._database.is_sqlite and len(rows) * len(self._names) <= _PARAMETER_LIMIT:
-            statement = self._before + ", ".join([self._values] * len(rows)) + self._after
-            parameters = [
-                value if to_sqlite is None else to_sqlite(value)
-                for row in rows
-                for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
-            ]
-            return {(tenant, key) for tenant, key in await self._database.sqlite_rows(statement, parameters)}
+        if self._fits(rows):
+            added = await self._database.sqlite_rows(*self._statement(rows, self._returning))
+            return {(tenant, key) for tenant, key in added}
         return await self._insert_in_transaction(rows)
+
+    async def add(self, rows: list[tuple[Any, ...]]) -> None:
+        """Add the rows in one transaction, without telling which were new.
+
+        For SQLite that is much less: the driver lets go of the interpreter and takes it back for each row returned.
+        """
+        if self._fits(rows):
+            await self._database.sqlite_rows(*self._statement(rows))
+        else:
+            await self._insert_in_transaction(rows)
+
+    def insert_now(self, row: tuple[Any, ...]) -> bool | None:
+        """Add a row at once, without waiting; tell whether it was new, or None if that cannot be: then `insert` it."""
+        if not self._database.is_sqlite:
+            return None
+        added = self._database.sqlite_write_now(self._one_row, self._bound(row))
+        return None if added is None else added == 1
+
+    def _fits(self, rows: list[tuple[Any, ...]]) -> bool:
+        return self._database.is_sqlite and len(rows) * len(self._names) <= _PARAMETER_LIMIT
+
+    def _statement(self, rows: list[tuple[Any, ...]], ending: str = "") -> tuple[str, list[Any]]:
+        statement = self._before + ", ".join([self._values] * len(rows)) + self._after + ending
+        return statement, [value for row in rows for value in self._bound(row)]
+
+    def _bound(self, row: tuple[Any, ...]) -> list[Any]:
+        return [
+            value if to_sqlite is None else to_sqlite(value)
+            for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
+        ]
 
     async def _insert_in_transaction(self, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, str]]:
         added: set[tuple[str, str]] = set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
@@ -22,8 +23,7 @@ def configure_logging(level: LogLevel, style: Literal["json", "console"] = "json
 
     shared: list[Any] = [
         structlog.processors.add_log_level,
-        _add_trace,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _add_trace_and_time,
     ]
     if style == "json":
         structlog.configure(
@@ -57,8 +57,9 @@ class _ForeignHandler(logging.Handler):
         )
 
 
-def _add_trace(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_trace_and_time(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     trace = CURRENT_TRACE.get()
     if trace is not None:
         event["trace_id"] = trace.trace_id
+    event["at"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return event

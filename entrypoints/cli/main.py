@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli import assess, catalogue, db, evidence, keys, labels, openapi, serve
+from llama_mapper.entrypoints.cli import (
+    assess,
+    catalogue,
+    db,
+    evidence,
+    keys,
+    labels,
+    openapi,
+    policies,
+    schemas,
+    serve,
+)
 
 app = typer.Typer(
     name="llama-mapper",
@@ -20,6 +31,8 @@ app.command("serve")(serve.serve)
 app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
+app.command("schemas")(schemas.schemas)
+app.add_typer(policies.app, name="policies")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
 app.add_typer(evidence.app, name="evidence")

@@ -46,4 +46,8 @@ def catalogue_findings() -> tuple[list[str], dict[str, int]]:
     if problems:
         return problems, {}
     catalogue = Catalogue(raw)
-    return [], {"risk categories": len(catalogue.categories), "framework editions": len(catalogue.frameworks())}
+    return [], {
+        "risk categories": len(catalogue.categories),
+        "vendors": len(raw.vocabularies["vendors"]),
+        "framework editions": len(catalogue.frameworks()),
+    }

@@ -12,7 +12,13 @@ from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
-from llama_mapper.entrypoints.containers.running import Running, database_check, detector_notes, pool_gauges
+from llama_mapper.entrypoints.containers.running import (
+    Running,
+    database_check,
+    detector_notes,
+    history_gauges,
+    pool_gauges,
+)
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -30,6 +36,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
+        history_gauges(platform.metrics(), analysis.service())
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),

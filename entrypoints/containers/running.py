@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+    from llama_mapper.domain.analysis.service import AnalysisService
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
@@ -80,6 +81,15 @@ def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:
     metrics.gauge("llama_mapper_detectors_ready", "Detectors that can be asked now.", lambda: _ready(pool))
     metrics.gauge("llama_mapper_detector_queue", "Scans that wait for a worker.", lambda: pool.status().queued)
     metrics.gauge("llama_mapper_detector_workers", "Worker processes.", lambda: len(pool.status().workers))
+
+
+def history_gauges(metrics: PrometheusMetrics, analysis: AnalysisService) -> None:
+    """How writing and reading the finding history goes, as metrics."""
+    recorder, memo = analysis.recorder, analysis.memo
+    metrics.gauge("llama_mapper_history_waiting", "History entries not written yet.", lambda: recorder.waiting)
+    metrics.gauge("llama_mapper_history_lost", "History entries given up.", lambda: recorder.lost)
+    metrics.gauge("llama_mapper_history_write_failures", "Failed writes of history.", lambda: recorder.failures)
+    metrics.gauge("llama_mapper_history_read_failures", "Failed reads of history.", lambda: memo.read_failures)
 
 
 def _ready(pool: WorkerPool) -> float:

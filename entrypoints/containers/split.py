@@ -7,7 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
-from llama_mapper.entrypoints.containers.running import Running, database_check, detector_notes, pool_gauges
+from llama_mapper.entrypoints.containers.running import (
+    Running,
+    database_check,
+    detector_notes,
+    history_gauges,
+    pool_gauges,
+)
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -50,6 +56,7 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 
     platform = PlatformContainer(settings=settings)
     async with open_database(platform.database()) as keys, running_analysis(platform) as analysis:
+        history_gauges(platform.metrics(), analysis.service())
         databases = (keys, analysis.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
         yield Running(platform=platform, analysis=analysis.service(), checks=checks)

@@ -25,7 +25,7 @@ class TelemetryMiddleware:
     def __init__(self, app: ASGIApp, on_request: OnRequest) -> None:
         self._app = app
         self._on_request = on_request
-        self._log = structlog.get_logger("llama_mapper.http")
+        self._log = structlog.get_logger("llama_mapper.http").bind()  # once, not at every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

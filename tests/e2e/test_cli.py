@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from tests.support.servers import run_cli
+from tests.support.servers import ROOT, run_cli
 
 FEW = {"LLAMA_MAPPER_DETECTORS": "presidio,violence,secret_phrases"}
 
 
 def test_help_names_every_command() -> None:
     printed = run_cli("--help").stdout.decode()
-    for command in ("serve", "assess", "map", "catalogue", "evidence", "keys", "db", "openapi"):
+    commands = ("serve", "assess", "map", "catalogue", "evidence", "keys", "db", "openapi", "policies", "schemas")
+    for command in commands:
         assert command in printed
 
 
@@ -130,3 +132,60 @@ def test_a_csv_without_the_column_names_what_is_there(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     assert b"message" in run.stderr
+
+
+def test_schemas_describe_what_is_answered(tmp_path: Path) -> None:
+    assert run_cli("schemas", tmp_path / "schemas").returncode == 0
+    run = run_cli("assess", "-", "--json", "--data-dir", tmp_path / "data", stdin=b"I will kill you", environment=FEW)
+    schema = json.loads((tmp_path / "schemas" / "Assessment.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    record = json.loads(run.stdout)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert list(validator.iter_errors(record)) == []
+    assert list(validator.iter_errors(record | {"colour": "red"}))
+
+
+def policy_folder(folder: Path, threshold: float = 0.5, version: str = "1") -> Path:
+    """A bundle of one's own: the shipped rules with other data."""
+    shipped = Path(ROOT, "domain", "orchestration", "bundles")
+    folder.mkdir()
+    (folder / "policy.rego").write_text((shipped / "policy.rego").read_text())
+    data = json.loads((shipped / "default" / "data.json").read_text())
+    data["defaults"]["actions"]["default"] = [{"action": "block", "threshold": threshold}]
+    data["defaults"]["actions"]["categories"] = {}
+    (folder / "data.json").write_text(json.dumps(data))
+    (folder / "bundle.json").write_text(json.dumps({"name": "acme", "version": version, "description": "Blocks all."}))
+    return folder
+
+
+def test_a_policy_of_ones_own_is_checked_stored_and_used(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data")
+    folder = policy_folder(tmp_path / "acme")
+    added = run_cli("policies", "add", folder, *common)
+    assert added.returncode == 0, added.stderr
+    assert added.stdout.startswith(b"acme@1 sha256:")
+    assert b"acme" in run_cli("policies", "list", *common).stdout
+    run = run_cli("assess", "-", "--json", "--policy", "acme", *common, stdin=b"mail anna@example.com", environment=FEW)
+    record = json.loads(run.stdout)
+    assert (record["verdict"]["action"], record["verdict"]["policy_applied"]) == ("block", "acme@1")
+
+
+def test_a_stored_policy_version_does_not_change(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data")
+    assert run_cli("policies", "add", policy_folder(tmp_path / "one"), *common).returncode == 0
+    assert run_cli("policies", "add", tmp_path / "one", *common).returncode == 0
+    changed = run_cli("policies", "add", policy_folder(tmp_path / "two", threshold=0.9), *common)
+    assert (changed.returncode, b"CONFLICT" in changed.stderr) == (2, True)
+    assert run_cli("policies", "add", policy_folder(tmp_path / "three", 0.9, version="2"), *common).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("policy.rego", "package llama_mapper.policy\nplan := "), ("bundle.json", "{}"), ("data.json", "[]")],
+)
+def test_a_broken_policy_is_refused_with_its_code(tmp_path: Path, file: str, text: str) -> None:
+    folder = policy_folder(tmp_path / "broken")
+    (folder / file).write_text(text)
+    run = run_cli("policies", "add", folder, "--data-dir", tmp_path / "data")
+    assert run.returncode == 2
+    assert b"POLICY_INVALID" in run.stderr

@@ -90,8 +90,8 @@ def serving_split(folder: Path, **environment: str) -> Iterator[Server]:
         yield server
 
 
-def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
-    """Wait until every dependency is ready and no detector is loading any more."""
+def wait_until_loaded(server: Server, limit_s: float = 90.0, *, loaded: bool = True) -> None:
+    """Wait until every dependency is ready and, unless `loaded` is false, every detector too."""
     until = time.monotonic() + limit_s
     state = "no answer"
     with server.client() as client:
@@ -99,7 +99,7 @@ def wait_until_loaded(server: Server, limit_s: float = 90.0) -> None:
             try:
                 answer = client.get("/readyz")
                 state = answer.text
-                if answer.status_code == 200 and not answer.json()["notes"]:
+                if answer.status_code == 200 and not (loaded and answer.json()["notes"]):
                     return
             except httpx2.HTTPError as error:
                 state = type(error).__name__

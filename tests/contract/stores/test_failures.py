@@ -232,3 +232,44 @@ async def test_every_acknowledged_record_survives_a_killed_process(tmp_path: Pat
         assert await database.sqlite_rows("PRAGMA integrity_check") == [("ok",)]
     finally:
         await database.close()
+
+
+async def test_a_short_lock_by_another_process_is_waited_for(sqlite_place: SqlitePlace) -> None:
+    database = await sqlite_place.fresh("assessment")
+    store = SqlAssessments(database)
+    other = sqlite3.connect(str(database.url.database), isolation_level=None)
+    row = a_row()
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        saving = asyncio.create_task(store.save(row))
+        await asyncio.sleep(0.05)
+        assert not saving.done()
+        other.execute("ROLLBACK")
+        await saving
+        assert await store.get("acme", row.id) == b"{}"
+    finally:
+        other.close()
+        await database.close()
+
+
+async def test_writers_who_never_pause_begin_the_log_anew_once_it_is_long(
+    sqlite_place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llama_mapper.adapters.platform.database._CHECKPOINT_BACKSTOP_PAGES", 256)  # 1 MiB
+    database = await sqlite_place.fresh("assessment")
+    store = SqlAssessments(database)
+    log = Path(f"{database.url.database}-wal")
+
+    def beginning() -> bytes:  # of the log's header: two numbers that change whenever it begins anew
+        with log.open("rb") as file:
+            return file.read(24)[16:]
+
+    try:
+        await store.save(a_row())
+        before = beginning()
+        async with asyncio.timeout(20):
+            while beginning() == before:
+                await store.save(a_row(b"x" * 16_384))
+                await asyncio.sleep(0)
+    finally:
+        await database.close()

@@ -1,0 +1,57 @@
+"""Which models are published, and their JSON schemas."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.mapping import (
+    LabelMappingRequest,
+    LabelMappingResponse,
+    MappingRequest,
+    MappingResponse,
+    ReviewPage,
+)
+from llama_mapper.domain.contracts.orchestration import (
+    DetectorList,
+    OrchestrationRequest,
+    OrchestrationResponse,
+    PolicyList,
+)
+
+REQUESTS: tuple[type[Contract], ...] = (
+    AssessmentRequest,
+    OrchestrationRequest,
+    AnalysisRequest,
+    MappingRequest,
+    LabelMappingRequest,
+)
+RESPONSES: tuple[type[Contract], ...] = (
+    Assessment,
+    OrchestrationResponse,
+    AnalysisResponse,
+    MappingResponse,
+    LabelMappingResponse,
+    ReviewPage,
+    DetectorList,
+    PolicyList,
+    EvidenceEnvelope,
+)
+
+
+def published_schemas() -> dict[str, dict[str, Any]]:
+    """Model name → its JSON Schema, draft 2020-12: of what is accepted for requests, of what is sent for responses."""
+    kinds: tuple[tuple[tuple[type[Contract], ...], Literal["validation", "serialization"]], ...] = (
+        (REQUESTS, "validation"),
+        (RESPONSES, "serialization"),
+    )
+    return {
+        model.__name__: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **model.model_json_schema(mode=mode),
+        }
+        for models, mode in kinds
+        for model in models
+    }

@@ -50,6 +50,14 @@ class RegorusPolicyEngine:
             raise PolicyEnforcementError(f"{_RULE} is undefined or not an object")
         return plan
 
+    def close(self) -> None:
+        """Let go of what this thread compiled; it may be compiled again.
+
+        Left to the garbage collector, an engine may be dropped in whatever thread that runs in, which the binding
+        refuses with an error that nobody can catch.
+        """
+        self._here.__dict__.clear()
+
     def _compiled(self, bundle: PolicyBundle) -> _Engine:
         engines: OrderedDict[str, _Engine] | None = getattr(self._here, "engines", None)
         if engines is None:

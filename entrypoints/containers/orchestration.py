@@ -102,3 +102,4 @@ async def running_orchestration(
             yield container
         finally:
             await pool.close()
+            container.engine().close()

@@ -51,7 +51,11 @@ class RegorusPolicyEngine:
         return plan
 
     def close(self) -> None:
-        """Forget what this thread compiled, here and now: the binding panics if another thread's collector does it."""
+        """Let go of what this thread compiled; it may be compiled again.
+
+        Left to the garbage collector, an engine may be dropped in whatever thread that runs in, which the binding
+        refuses with an error that nobody can catch.
+        """
         self._here.__dict__.clear()
 
     def _compiled(self, bundle: PolicyBundle) -> _Engine:

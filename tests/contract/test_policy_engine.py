@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -120,3 +122,37 @@ async def test_an_engine_may_be_used_from_many_threads(engine: PolicyEngine) -> 
     for thread in threads:
         await asyncio.to_thread(thread.join)
     assert sorted(seen) == [1, 1, 2, 2, 3, 3]
+
+
+async def test_a_closed_engine_may_be_collected_by_any_thread() -> None:
+    faults: list[object] = []
+
+    def collect() -> None:
+        sys.unraisablehook, before = faults.append, sys.unraisablehook
+        try:
+            gc.collect()
+        finally:
+            sys.unraisablehook = before
+
+    gc.disable()
+    try:
+        engine = RegorusPolicyEngine()
+        await engine.evaluate(bundle("plan := {}"), {})
+        engine.close()
+        held: list[object] = [engine]
+        held.append(held)  # only the collector can free it now
+        del engine, held
+        collector = threading.Thread(target=collect)
+        collector.start()
+        collector.join()
+    finally:
+        gc.enable()
+    assert faults == []
+
+
+async def test_an_engine_works_on_after_it_was_closed() -> None:
+    engine = RegorusPolicyEngine()
+    subject = bundle('plan := {"x": input.x}')
+    assert await engine.evaluate(subject, {"x": 1}) == {"x": 1}
+    engine.close()
+    assert await engine.evaluate(subject, {"x": 2}) == {"x": 2}

@@ -15,7 +15,8 @@ FEW = {"LLAMA_MAPPER_DETECTORS": "presidio,violence,secret_phrases"}
 
 def test_help_names_every_command() -> None:
     printed = run_cli("--help").stdout.decode()
-    for command in ("serve", "assess", "map", "catalogue", "evidence", "keys", "openapi", "policies", "schemas"):
+    commands = ("serve", "assess", "map", "catalogue", "evidence", "keys", "db", "openapi", "policies", "schemas")
+    for command in commands:
         assert command in printed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mapper.adapters.assessment.ed25519_signer import load_or_create_signer
 from tests.e2e.conftest import Guarded
 from tests.support.servers import run_cli
 
@@ -17,7 +18,7 @@ from tests.support.servers import run_cli
 def fetched(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The evidence of an assessment of tenant alpha, in a file as it was answered."""
     with guarded.server.client(headers={"x-api-key": guarded.alpha}) as client:
-        made = client.post("/v1/assessments", json={"content": "Mail anna@example.com", "frameworks": ["gdpr"]})
+        made = client.post("/v1/assessments", json={"content": "I will kill you tonight", "frameworks": ["gdpr"]})
         evidence = client.get(f"/v1/assessments/{made.json()['id']}/evidence")
     assert evidence.status_code == 200
     envelope = made.json()["evidence"]
@@ -69,8 +70,7 @@ def test_evidence_that_was_changed_does_not_verify(guarded: Guarded, fetched: Pa
 
 
 def test_evidence_of_another_installation_does_not_verify(fetched: Path, tmp_path: Path) -> None:
-    run = run_cli("assess", "-", "--data-dir", tmp_path, stdin=b"x", environment={"LLAMA_MAPPER_DETECTORS": "violence"})
-    assert run.returncode == 0, run.stderr
+    load_or_create_signer(tmp_path / "keys")
     foreign = run_cli("evidence", "verify", fetched, "--data-dir", tmp_path)
     assert foreign.returncode == 1
     assert foreign.stderr.startswith(b"NOT VALID")

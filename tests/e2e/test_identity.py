@@ -16,7 +16,7 @@ from llama_mapper.domain.kernel.tenancy import Scope
 from tests.e2e.conftest import FEW_DETECTORS, LINK_SECRET, Guarded, created_key, issued_key
 from tests.support.servers import Server, run_cli, serving
 
-TEXT = {"content": "Write to anna@example.com, please.", "frameworks": ["gdpr"]}
+TEXT = {"content": "I will kill you tonight.", "frameworks": ["gdpr"]}
 UNKNOWN = {"labels": [{"vendor": "acme_codes", "label": "ALPHA_ONLY"}]}
 
 
@@ -159,7 +159,11 @@ def test_a_new_key_works_at_once_and_a_revoked_one_not_two_seconds_later(
     assert key[20:] not in listed
     revoked = run_cli("keys", "revoke", key[3:19], "--data-dir", data_dir)
     assert (revoked.returncode, revoked.stdout.strip()) == (0, b"revoked")
-    time.sleep(2.05)
+    revoked_at = time.monotonic()
+    unknown = run_cli("keys", "revoke", "0" * 16, "--data-dir", data_dir)
+    assert (unknown.returncode, unknown.stderr.count(b"\n")) == (2, 1)
+    assert b"NOT_FOUND" in unknown.stderr
+    time.sleep(max(0.0, revoked_at + 2.05 - time.monotonic()))
     assert code_of(client.get("/v1/detectors", headers=bearer(key))) == (401, "UNAUTHORIZED")
 
 
@@ -179,19 +183,10 @@ def test_the_database_has_nothing_that_opens_it(guarded: Guarded, client: httpx2
         assert code_of(client.get("/v1/detectors", headers=bearer(f"lm_{key_id}_{replayed}")))[0] == 401
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (("create", "--tenant", "Not A Tenant"), b"INVALID_REQUEST"),
-        (("revoke", "0" * 16), b"NOT_FOUND"),
-        (("revoke", "not-an-id"), b"NOT_FOUND"),
-    ],
-)
-def test_a_wrong_key_command_is_one_clear_line(tmp_path: Path, arguments: tuple[str, ...], code: bytes) -> None:
-    run = run_cli("keys", *arguments, "--data-dir", tmp_path)
-    assert run.returncode == 2
-    assert code in run.stderr
-    assert run.stderr.count(b"\n") == 1
+def test_a_key_of_a_malformed_tenant_is_refused_in_one_clear_line(tmp_path: Path) -> None:
+    run = run_cli("keys", "create", "--tenant", "Not A Tenant", "--data-dir", tmp_path)
+    assert (run.returncode, run.stdout, run.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"INVALID_REQUEST" in run.stderr
 
 
 def test_the_first_key_ends_the_keyless_time_and_is_never_taken_for_the_local_tenant(tmp_path: Path) -> None:
@@ -199,7 +194,7 @@ def test_the_first_key_ends_the_keyless_time_and_is_never_taken_for_the_local_te
         assert client.post("/v1/assessments", json=TEXT).json()["tenant_id"] == "local"
         anything = client.post("/v1/assessments", json=TEXT, headers=bearer("sk-anything"))
         assert anything.json()["tenant_id"] == "local", "clients that insist on sending a key"
-        key = created_key(server.data_dir, "tenant-alpha")
+        key = issued_key(server.data_dir, "tenant-alpha", Scope.ASSESS)
         until = time.monotonic() + 2.05
         first = client.post("/v1/assessments", json=TEXT, headers=bearer(key))
         assert first.json()["tenant_id"] == "tenant-alpha"

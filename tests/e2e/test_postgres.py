@@ -17,7 +17,7 @@ from tests.support.postgres import APPLICATION, PostgresDatabase
 from tests.support.servers import Server, run_cli, serving
 
 CONTEXTS = ["platform", "orchestration", "analysis", "mapping", "assessment"]
-TEXT = {"content": "Write to anna@example.com, please."}
+TEXT = {"content": "I will kill you tonight."}
 
 
 def migrated(owner: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -139,22 +139,11 @@ def _loses_and_finds_its_database(postgres: PostgresDatabase, client: httpx2.Cli
     assert client.post("/v1/assessments", json=TEXT).status_code in (200, 206)
 
 
-def test_migrating_again_changes_nothing(prepared: PostgresDatabase) -> None:
-    status, printed, _ = migrated(prepared.owner_url, LLAMA_MAPPER_DATABASE_URL=prepared.url)
-    assert status == 0
+def test_migrating_again_changes_nothing_and_a_superuser_may_do_it(prepared: PostgresDatabase) -> None:
+    status, printed, errors = migrated(prepared.superuser_url, LLAMA_MAPPER_DATABASE_URL=prepared.url)
+    assert (status, errors) == (0, "")
     assert [line.split(":")[0] for line in printed.splitlines()] == CONTEXTS
     assert "(migrated)" not in printed
-
-
-def test_a_superuser_may_migrate_and_not_serve(prepared: PostgresDatabase, tmp_path: Path) -> None:
-    status, _, errors = migrated(prepared.superuser_url, LLAMA_MAPPER_DATABASE_URL=prepared.url)
-    assert (status, errors) == (0, "")
-    run = run_cli(
-        *("serve", "--context", "mapping", "--port", 0, "--data-dir", tmp_path),
-        environment={"LLAMA_MAPPER_DATABASE_URL": prepared.superuser_url},
-    )
-    assert run.returncode == 2
-    assert b"row-level security" in run.stderr
 
 
 def test_serving_from_a_database_that_nobody_migrated_says_what_to_run(
@@ -180,11 +169,10 @@ def test_migrating_as_somebody_who_may_not_says_so(postgres: PostgresDatabase) -
 
 
 def test_a_role_that_does_not_exist_is_named(prepared: PostgresDatabase) -> None:
-    for role in ("nobody_at_all", "not a role; DROP TABLE x"):
-        status, _, errors = migrated(prepared.owner_url, "--app-role", role)
-        assert status == 2
-        assert "CONFIGURATION_INVALID" in errors
-        assert "role" in errors
+    status, _, errors = migrated(prepared.owner_url, "--app-role", "nobody_at_all")
+    assert status == 2
+    assert "CONFIGURATION_INVALID" in errors
+    assert "nobody_at_all" in errors
 
 
 def test_without_an_owner_it_says_which_setting_is_missing(prepared: PostgresDatabase) -> None:

@@ -39,13 +39,11 @@ def test_with_a_key_it_listens_to_the_network(guarded: Guarded) -> None:
         assert client.get("/v1/detectors").status_code == 200
 
 
-@pytest.mark.parametrize("variable", [None, "LLAMA_MAPPER_ANALYSIS_URL"])
-def test_the_front_door_alone_names_what_it_lacks(tmp_path: Path, variable: str | None) -> None:
-    given = {variable: "http://127.0.0.1:1"} if variable else {}
-    line = refusal("--context", "orchestration", "--port", 0, "--data-dir", tmp_path, **given)
+def test_the_front_door_alone_names_what_it_lacks(tmp_path: Path) -> None:
+    line = refusal("--context", "orchestration", "--port", 0, "--data-dir", tmp_path)
     assert "CONFIGURATION_INVALID" in line
-    assert "analysis_url" in line.lower()
-    assert "mapping_url" in line.lower()
+    assert "LLAMA_MAPPER_ANALYSIS_URL" in line
+    assert "LLAMA_MAPPER_MAPPING_URL" in line
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
@@ -98,7 +96,7 @@ def test_a_signal_ends_it_without_losing_what_was_answered(tmp_path: Path, endin
         with httpx2.Client(base_url=url, timeout=30.0, trust_env=False) as client:
             while True:
                 try:
-                    answer = client.post("/v1/assessments", json={"content": "Write to anna@example.com"})
+                    answer = client.post("/v1/assessments", json={"content": "I will kill you tonight"})
                 except httpx2.TransportError as error:
                     if not signalled.is_set():
                         strange.append(error)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +40,20 @@ class Server:
         return httpx2.Client(base_url=self.url, timeout=60.0, trust_env=False, **options)  # type: ignore[arg-type]
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(in_a_row: int = 1) -> int:
+    """The first of so many ports of 127.0.0.1 in a row that nobody uses.
+
+    They lie below those that systems give to outgoing connections (32768 and up), which come and go meanwhile.
+    """
+    while True:
+        first = random.randint(20_000, 32_000)
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + in_a_row):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return first
 
 
 def run_cli(
@@ -82,7 +92,7 @@ def starting(
 @contextmanager
 def serving_split(folder: Path, **environment: str) -> Iterator[Server]:
     """The three contexts as three processes; the front door, ready and with all detectors loaded."""
-    port = next(port for port in iter(free_port, None) if port < 65_000)
+    port = free_port(in_a_row=3)
     command = [sys.executable, ROOT / "deploy" / "run_split.py", "--port", str(port), "--data-dir", folder / "data"]
     with _running(command, folder, environment) as process:
         server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
@@ -95,7 +105,7 @@ def wait_until_loaded(server: Server, limit_s: float = 90.0, *, loaded: bool = T
     until = time.monotonic() + limit_s
     state = "no answer"
     with server.client() as client:
-        while time.monotonic() < until:
+        while time.monotonic() < until and server.process.poll() is None:
             try:
                 answer = client.get("/readyz")
                 state = answer.text

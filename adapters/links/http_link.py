@@ -79,7 +79,7 @@ class HttpLink:
         import httpx2
 
         try:
-            response = await self._client.get("/healthz", timeout=_READY_S)
+            response = await self._client.get("/readyz", timeout=_READY_S)
         except httpx2.HTTPError as error:
             return f"unreachable ({type(error).__name__})"
         return None if response.status_code == 200 else f"answered {response.status_code}"

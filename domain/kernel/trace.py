@@ -7,7 +7,9 @@ import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_FIELDS = r"-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+# A later version may have more after a dash, of which this one knows nothing; version ff is never valid.
+_TRACEPARENT = re.compile(rf"00{_FIELDS}|(?!00|ff)[0-9a-f]{{2}}{_FIELDS}(?:-.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class TraceContext:
 def trace_from(traceparent: str | None) -> TraceContext:
     """A span of this process in the caller's trace; a fresh trace where the header is absent or malformed."""
     if traceparent and (match := _TRACEPARENT.fullmatch(traceparent)):
-        return TraceContext(match[1], secrets.token_hex(8), match[3])
+        return TraceContext(match[1] or match[4], secrets.token_hex(8), match[3] or match[6])
     return TraceContext(secrets.token_hex(16), secrets.token_hex(8))
 
 

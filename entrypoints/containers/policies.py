@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from llama_mapper.adapters.orchestration.policy_folders import read_policy_folder
-from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
-from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.policy_folders import read_policy_folder
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.domain.orchestration.bundle import check_bundle
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine
 from llama_mapper.entrypoints.containers.databases import database_for, open_database

@@ -13,7 +13,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+    from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService

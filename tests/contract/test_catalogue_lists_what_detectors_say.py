@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.entrypoints.containers.orchestration import SCANNERS
 

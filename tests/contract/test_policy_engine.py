@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.plan import parse_plan

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from llama_mapper.adapters.orchestration import worker_pool
-from llama_mapper.adapters.orchestration.worker_frames import FINDINGS_LIMIT
-from llama_mapper.adapters.orchestration.worker_handle import Job, WorkerHandle
-from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+from llama_mapper.adapters.orchestration.workers import pool as worker_pool
+from llama_mapper.adapters.orchestration.workers.frames import FINDINGS_LIMIT
+from llama_mapper.adapters.orchestration.workers.handle import Job, WorkerHandle
+from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import (
     Detector,
@@ -393,7 +393,7 @@ def test_pools_work_in_several_threads_under_either_loop() -> None:
 # No guard on purpose: a program that embeds us is not run a second time inside a worker.
 OWNER = f"""
 import asyncio, sys
-from llama_mapper.adapters.orchestration.worker_pool import WorkerPool
+from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 
 print("began", flush=True)
 

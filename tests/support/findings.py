@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llama_mapper.adapters.orchestration.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
 
 
 def found(scanner: TextScanner, text: str, threshold: float = 0.5) -> set[tuple[str, str]]:

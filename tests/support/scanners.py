@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding
 
 HERE = "tests.support.scanners"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration import worker_frames as frames
-from llama_mapper.adapters.orchestration.worker_frames import BrokenStream, FrameReader, Kind
+from llama_mapper.adapters.orchestration.workers import frames
+from llama_mapper.adapters.orchestration.workers.frames import BrokenStream, FrameReader, Kind
 from llama_mapper.domain.orchestration.ports import Inspection, RawFinding
 
 any_text = st.text(st.characters(exclude_categories=()))  # lone surrogates too

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.worker_schedule import SEND_COST_MS, restart_wait_s, spread
+from llama_mapper.adapters.orchestration.workers.schedule import SEND_COST_MS, restart_wait_s, spread
 
 costs = st.lists(st.floats(0, 1000), min_size=1, max_size=30)
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
-from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry

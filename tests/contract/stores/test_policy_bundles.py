@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from llama_mapper.adapters.orchestration.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles

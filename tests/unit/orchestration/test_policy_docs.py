@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.domain.orchestration.bundle import check_bundle, make_bundle
 from llama_mapper.domain.orchestration.plan import parse_plan
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from llama_mapper.adapters.orchestration.regorus_policy_engine import RegorusPolicyEngine
-from llama_mapper.adapters.orchestration.shipped_policies import load_shipped_bundles
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.domain.contracts.orchestration import (
     ConflictMethod,
     ContentType,

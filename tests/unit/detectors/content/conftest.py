@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from llama_mapper.adapters.orchestration.content_scanners.abuse_rules import abuse_scanner
-from llama_mapper.adapters.orchestration.content_scanners.language_py3langid import langid_scanner
-from llama_mapper.adapters.orchestration.content_scanners.prompt_attack_picket import picket_scanner
-from llama_mapper.adapters.orchestration.content_scanners.prompt_attack_rules import prompt_attack_scanner
-from llama_mapper.adapters.orchestration.content_scanners.secrets_betterleaks import betterleaks_scanner
-from llama_mapper.adapters.orchestration.content_scanners.secrets_detect_secrets import detect_secrets_scanner
-from llama_mapper.adapters.orchestration.content_scanners.secrets_phrases import secret_phrase_scanner
-from llama_mapper.adapters.orchestration.content_scanners.toxicity_alt_profanity_check import profanity_check_scanner
-from llama_mapper.adapters.orchestration.content_scanners.violence_rules import violence_scanner
-from llama_mapper.adapters.orchestration.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.content.abuse_rules import abuse_scanner
+from llama_mapper.adapters.orchestration.scanners.content.language_py3langid import langid_scanner
+from llama_mapper.adapters.orchestration.scanners.content.prompt_attack_picket import picket_scanner
+from llama_mapper.adapters.orchestration.scanners.content.prompt_attack_rules import prompt_attack_scanner
+from llama_mapper.adapters.orchestration.scanners.content.secrets_betterleaks import betterleaks_scanner
+from llama_mapper.adapters.orchestration.scanners.content.secrets_detect_secrets import detect_secrets_scanner
+from llama_mapper.adapters.orchestration.scanners.content.secrets_phrases import secret_phrase_scanner
+from llama_mapper.adapters.orchestration.scanners.content.toxicity_alt_profanity_check import profanity_check_scanner
+from llama_mapper.adapters.orchestration.scanners.content.violence_rules import violence_scanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
 
 FACTORIES = (
     detect_secrets_scanner,

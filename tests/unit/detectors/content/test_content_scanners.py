@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled, TextScanner
 from llama_mapper.domain.orchestration.ports import DetectorFailed
 
 from .conftest import FACTORIES

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
 
 from .flagging import flagged, spans
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llama_mapper.adapters.orchestration.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
 
 from .flagging import flagged, spans
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from llama_mapper.adapters.orchestration.financial_context import financial_context_scanner
-from llama_mapper.adapters.orchestration.health.scanner import health_scanner
-from llama_mapper.adapters.orchestration.personal_context import personal_context_scanner
-from llama_mapper.adapters.orchestration.presidio_patterns import presidio_scanner
-from llama_mapper.adapters.orchestration.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.health_records.scanner import health_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.financial_context import financial_context_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.personal_context import personal_context_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_patterns import presidio_scanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
 
 
 def _loaded(scanner: TextScanner) -> TextScanner:

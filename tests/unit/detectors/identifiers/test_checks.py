@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.textscan import checks
+from llama_mapper.adapters.orchestration.scanners.textscan import checks
 
 _KNOWN: list[tuple[Callable[[str], bool], str]] = [
     (checks.payment_card, "4111 1111 1111 1111"),

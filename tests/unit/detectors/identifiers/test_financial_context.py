@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.financial_context import financial_context_scanner
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan import checks
+from llama_mapper.adapters.orchestration.scanners.identifiers.financial_context import financial_context_scanner
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan import checks
 from tests.support.findings import best, found
 from tests.unit.detectors.identifiers.test_checks import valid_numbers
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.health.scanner import health_scanner
-from llama_mapper.adapters.orchestration.health.terms import TermLexicons
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan import checks
-from llama_mapper.adapters.orchestration.textscan.lexicon import load_terms
+from llama_mapper.adapters.orchestration.scanners.health_records.scanner import health_scanner
+from llama_mapper.adapters.orchestration.scanners.health_records.terms import TermLexicons
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan import checks
+from llama_mapper.adapters.orchestration.scanners.textscan.lexicon import load_terms
 from tests.support.findings import best, found
 from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
@@ -109,7 +109,7 @@ def test_an_nhs_number_is_found_with_its_check_digit_and_not_without(value: str,
 
 
 def test_the_lexicons_are_large_and_free_of_duplicates() -> None:
-    package = "llama_mapper.adapters.orchestration.health.lexicons"
+    package = "llama_mapper.adapters.orchestration.scanners.health_records.lexicons"
     for name, least in (("medications", 200), ("conditions", 150), ("procedures", 100)):
         terms = [term.casefold() for term in load_terms(package, f"{name}.txt")]
         assert len(terms) >= least

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.presidio_patterns import presidio_scanner
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
-from llama_mapper.adapters.orchestration.textscan import checks
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_patterns import presidio_scanner
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled, TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan import checks
 from tests.support.findings import best, found
 from tests.unit.detectors.identifiers.test_checks import valid_numbers
 
@@ -126,7 +126,7 @@ def audit(event, args):
         seen.append(event)
     elif event in ("os.mkdir", "os.rename"):
         seen.append(event)
-from llama_mapper.adapters.orchestration.presidio_patterns import presidio_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_patterns import presidio_scanner
 scanner = presidio_scanner()
 scanner.load()
 sys.addaudithook(audit)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.orchestration.financial_context import financial_context_scanner
-from llama_mapper.adapters.orchestration.health.scanner import health_scanner
-from llama_mapper.adapters.orchestration.personal_context import personal_context_scanner
-from llama_mapper.adapters.orchestration.presidio_ner import presidio_ner_scanner
-from llama_mapper.adapters.orchestration.presidio_patterns import presidio_scanner
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
-from llama_mapper.adapters.orchestration.textscan.windows import windows
+from llama_mapper.adapters.orchestration.scanners.health_records.scanner import health_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.financial_context import financial_context_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.personal_context import personal_context_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_ner import presidio_ner_scanner
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_patterns import presidio_scanner
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled, TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.windows import windows
 
 _FACTORIES: list[Callable[[], TextScanner]] = [
     presidio_scanner,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from llama_mapper.adapters.orchestration.worker_frames import (
+from llama_mapper.adapters.orchestration.workers.frames import (
     BrokenStream,
     FrameReader,
     Kind,
@@ -27,7 +27,7 @@ from llama_mapper.domain.orchestration.ports import DetectorFailed, DetectorUnav
 _BOOTSTRAP = """\
 import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)
 import json, sys; start = json.loads(sys.argv[1]); sys.path[:] = start.pop("path")
-from llama_mapper.adapters.orchestration.worker_process import main; main(**start)
+from llama_mapper.adapters.orchestration.workers.process import main; main(**start)
 """
 _OWN_SETTINGS = "LLAMA_MAPPER_"
 _ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

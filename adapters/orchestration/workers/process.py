@@ -20,8 +20,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
-from llama_mapper.adapters.orchestration.worker_frames import (
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled, TextScanner
+from llama_mapper.adapters.orchestration.workers.frames import (
     FrameReader,
     Kind,
     decode_job,

@@ -6,10 +6,10 @@ import importlib
 import re
 from typing import TYPE_CHECKING
 
-from llama_mapper.adapters.orchestration.presidio_patterns import PRESIDIO_VERSION
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled, TextScanner
-from llama_mapper.adapters.orchestration.textscan.rules import strongest
-from llama_mapper.adapters.orchestration.textscan.windows import windows
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_patterns import PRESIDIO_VERSION
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled, TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import strongest
+from llama_mapper.adapters.orchestration.scanners.textscan.windows import windows
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 if TYPE_CHECKING:

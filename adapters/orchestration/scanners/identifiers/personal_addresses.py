@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from llama_mapper.adapters.orchestration.textscan.rules import Rule
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import Rule
 
 POSTAL_ADDRESS = "POSTAL_ADDRESS"
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llama_mapper.adapters.orchestration.health.rules import CLINICAL_CUES
-from llama_mapper.adapters.orchestration.textscan.lexicon import Lexicon, load_terms, tokenize
+from llama_mapper.adapters.orchestration.scanners.health_records.rules import CLINICAL_CUES
+from llama_mapper.adapters.orchestration.scanners.textscan.lexicon import Lexicon, load_terms, tokenize
 from llama_mapper.domain.orchestration.ports import RawFinding
 
 MEDICATION = "MEDICATION"
 CONDITION = "CONDITION"
 PROCEDURE = "PROCEDURE"
 
-_PACKAGE = "llama_mapper.adapters.orchestration.health.lexicons"
+_PACKAGE = "llama_mapper.adapters.orchestration.scanners.health_records.lexicons"
 _BEFORE, _AFTER = 72, 40
 
 _DOSE = re.compile(

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from llama_mapper.adapters.orchestration.worker_handle import Job, WorkerHandle
-from llama_mapper.adapters.orchestration.worker_process import build_scanner
-from llama_mapper.adapters.orchestration.worker_schedule import restart_wait_s, spread
-from llama_mapper.adapters.orchestration.worker_status import PoolStatus, WorkerStatus, resident_bytes
+from llama_mapper.adapters.orchestration.workers.handle import Job, WorkerHandle
+from llama_mapper.adapters.orchestration.workers.process import build_scanner
+from llama_mapper.adapters.orchestration.workers.schedule import restart_wait_s, spread
+from llama_mapper.adapters.orchestration.workers.status import PoolStatus, WorkerStatus, resident_bytes
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,

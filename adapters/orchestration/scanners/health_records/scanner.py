@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llama_mapper.adapters.orchestration.health import rules, terms
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan.rules import scan_rules, strongest
+from llama_mapper.adapters.orchestration.scanners.health_records import rules, terms
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import scan_rules, strongest
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
 
 _DESCRIPTOR = DetectorDescriptor(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 from .rules import MATCHES_PER_RULE

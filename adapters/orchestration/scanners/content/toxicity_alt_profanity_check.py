@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 from .windows import sentences

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from llama_mapper.adapters.orchestration import personal_addresses
-from llama_mapper.adapters.orchestration.personal_names import PERSON_NAME, find_names
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan.checks import de_tax_id, es_nif, fr_nir
-from llama_mapper.adapters.orchestration.textscan.rules import Rule, cued, scan_rules, strongest, words
+from llama_mapper.adapters.orchestration.scanners.identifiers import personal_addresses
+from llama_mapper.adapters.orchestration.scanners.identifiers.personal_names import PERSON_NAME, find_names
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.checks import de_tax_id, es_nif, fr_nir
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import Rule, cued, scan_rules, strongest, words
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
 
 DATE_OF_BIRTH = "DATE_OF_BIRTH"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 from .rules import strongest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from llama_mapper.adapters.orchestration.textscan.checks import (
+from llama_mapper.adapters.orchestration.scanners.textscan.checks import (
     de_health_insurance,
     dea_number,
     icd10,
@@ -13,7 +13,7 @@ from llama_mapper.adapters.orchestration.textscan.checks import (
     nhs_number,
     npi,
 )
-from llama_mapper.adapters.orchestration.textscan.rules import MARK, Rule, cued, words
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import MARK, Rule, cued, words
 from llama_mapper.domain.orchestration.ports import RawFinding
 
 MEDICAL_RECORD_NUMBER = "MEDICAL_RECORD_NUMBER"

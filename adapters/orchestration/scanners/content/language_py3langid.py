@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection
 
 _CONFIDENT = 0.5

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from llama_mapper.adapters.orchestration.phone_numbers import PHONE_NUMBER, find_phones
-from llama_mapper.adapters.orchestration.presidio_library import pattern_recognizers
-from llama_mapper.adapters.orchestration.presidio_scores import FLOOR, WORTH, score_hit
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan.rules import strongest
-from llama_mapper.adapters.orchestration.textscan.windows import windows
+from llama_mapper.adapters.orchestration.scanners.identifiers.phone_numbers import PHONE_NUMBER, find_phones
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_library import pattern_recognizers
+from llama_mapper.adapters.orchestration.scanners.identifiers.presidio_scores import FLOOR, WORTH, score_hit
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import strongest
+from llama_mapper.adapters.orchestration.scanners.textscan.windows import windows
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 if TYPE_CHECKING:

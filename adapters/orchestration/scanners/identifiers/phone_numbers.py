@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llama_mapper.adapters.orchestration.textscan.checks import payment_card
-from llama_mapper.adapters.orchestration.textscan.rules import is_near, words
+from llama_mapper.adapters.orchestration.scanners.textscan.checks import payment_card
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import is_near, words
 from llama_mapper.domain.orchestration.ports import RawFinding
 
 PHONE_NUMBER = "PHONE_NUMBER"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
 
 from .folding import fold

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from llama_mapper.adapters.orchestration.scanner import TextScanner
-from llama_mapper.adapters.orchestration.textscan.checks import aba_routing
-from llama_mapper.adapters.orchestration.textscan.rules import MARK, Rule, cued, scan_rules, words
+from llama_mapper.adapters.orchestration.scanners.scanner import TextScanner
+from llama_mapper.adapters.orchestration.scanners.textscan.checks import aba_routing
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import MARK, Rule, cued, scan_rules, words
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
 
 US_ROUTING_NUMBER = "US_ROUTING_NUMBER"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llama_mapper.adapters.orchestration.textscan.checks import payment_card
-from llama_mapper.adapters.orchestration.textscan.rules import is_near, words
+from llama_mapper.adapters.orchestration.scanners.textscan.checks import payment_card
+from llama_mapper.adapters.orchestration.scanners.textscan.rules import is_near, words
 
 FLOOR = 0.2
 """Hits below this are not reported."""

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from llama_mapper.adapters.orchestration.scanner import ScannerNotInstalled
+from llama_mapper.adapters.orchestration.scanners.scanner import ScannerNotInstalled
 
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer

@@ -1,0 +1,1 @@
+"""Policy bundles: where they are kept and what evaluates them."""

@@ -1,0 +1,1 @@
+"""The processes that scanners run in, and how this process talks to them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,8 +32,7 @@ def stacked_bars(
     if not highest:
         return Markup("")
 
-    import pygal  # loaded only when a report is made
-
+    pygal = _pygal()
     chart = pygal.HorizontalStackedBar(
         css=[],
         js=[],
@@ -51,6 +51,15 @@ def stacked_bars(
         # No segment for a 0: it would be a mark without a width.
         chart.add(name, [count or None for count in reversed(counts)])
     return _inline(chart.render_tree(), chart_id, title, description, palette, list(series))
+
+
+def _pygal() -> Any:
+    """pygal, loaded only when a report is made."""
+    import pygal
+
+    # It leaves an import hook for its map plugins, of a kind that warns at every later failing import of the host.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return pygal
 
 
 def _ticks(highest: int) -> list[int]:

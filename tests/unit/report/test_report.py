@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -358,3 +359,10 @@ def test_a_control_gathers_the_reasons_of_all_its_assessments() -> None:
     text = Page(render(data)).text
     assert "One. Two. Three." in text
     assert "Only if" not in text
+
+
+def test_a_report_leaves_no_import_hook_behind() -> None:
+    data = ReportData()
+    data.add(assessment(EMAIL))
+    render(data)
+    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)

@@ -83,7 +83,7 @@ class RedactionStyle(StrEnum):
     """An asterisk for each character."""
     SURROGATE = "surrogate"
     """The label and the first digits of the finding's keyed digest, so that equal texts stay equal within a tenant:
-    `[EMAIL_ADDRESS-3f9a1c20]`."""
+    `[EMAIL_ADDRESS-3f9a1c20b7d4]`."""
 
 
 class HealthState(StrEnum):
@@ -390,6 +390,12 @@ class OrchestrationResponse(Contract):
     processing_time_ms: Milliseconds
     version_info: VersionInfo
     provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+
+
+class OrchestrationAnswer(OrchestrationResponse):
+    """What the HTTP door answers: the response, and the content redacted where the verdict is `redact`."""
+
+    redacted: Redacted | None = None
 
 
 class DetectorInfo(Contract):

@@ -151,16 +151,9 @@ class Message(Contract):
     content: _Content
 
 
-class OrchestrationRequest(Contract):
-    """Content to run detectors over, and what the policy may take into account.
+class OrchestrationOptions(Contract):
+    """What a policy may take into account besides the content."""
 
-    Exactly one of `content` and `messages` is given. All messages are judged, not only the last one.
-    """
-
-    content: _Content | None = None
-    """The text to judge. It is never stored or logged, and returned only redacted, where the verdict asks for that."""
-    messages: Annotated[tuple[Message, ...], Field(max_length=1000)] = ()
-    """The conversation to judge, oldest message first; kept as little as `content`."""
     tenant_id: TenantId | None = None
     """May repeat the credential's tenant; naming another is refused with `TENANT_MISMATCH`."""
     policy_bundle: Identifier = "default"
@@ -170,6 +163,18 @@ class OrchestrationRequest(Contract):
     """Risk categories to judge; empty means all that the policy knows for this content type."""
     metadata: Metadata | None = None
     """Facts for the policy to decide on; not stored."""
+
+
+class OrchestrationRequest(OrchestrationOptions):
+    """Content to run detectors over, and what the policy may take into account.
+
+    Exactly one of `content` and `messages` is given. All messages are judged, not only the last one.
+    """
+
+    content: _Content | None = None
+    """The text to judge. It is never stored or logged, and returned only redacted, where the verdict asks for that."""
+    messages: Annotated[tuple[Message, ...], Field(max_length=1000)] = ()
+    """The conversation to judge, oldest message first; kept as little as `content`."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.orchestration import (
     DetectorMode,
+    DetectorResult,
     DetectorStatus,
     Finding,
     OrchestrationRequest,
@@ -23,6 +24,7 @@ from llama_mapper.domain.contracts.orchestration import (
     RedactedMessage,
     RedactionStyle,
     VerdictAction,
+    VerdictReason,
 )
 
 _SURROGATE_DIGITS = 12
@@ -30,7 +32,10 @@ _UNPLACED_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
+    """What is replaced: in which message, from where to where, as whose finding."""
+
+    message: int | None
     start: int
     end: int
     score: float
@@ -48,42 +53,58 @@ def redact(request: OrchestrationRequest, response: OrchestrationResponse) -> Re
     """The request's content as `response`, the answer to it, wants it redacted; None where the verdict is another."""
     if response.verdict.action is not VerdictAction.REDACT:
         return None
-    styles = response.policy.plan.redaction
-    places: dict[int | None, list[_Place]] = {}
+    places: dict[int | None, list[Place]] = {}
     unplaced: dict[str, None] = {}
-    for finding in _to_redact(response):
+    reasons, styles = response.verdict.reasons, response.policy.plan.redaction
+    for place in places_in(response.detector_results, reasons, styles):
+        places.setdefault(place.message, []).append(place)
+    for finding in _to_redact(response.detector_results, reasons):
         if finding.span is None:
             unplaced[finding.label] = None
-            continue
-        style = _style_of(finding.category or "", styles)
-        span, digest = finding.span, finding.digest or ""
-        place = _Place(span.start, span.end, finding.score, finding.label, digest, style)
-        places.setdefault(finding.message, []).append(place)
-    replaced = 0
+    count = 0
     content: str | None = None
     messages = []
     if request.content is not None:
-        content, replaced = _replaced(request.content, places.get(None, []))
+        content, count = replaced(request.content, places.get(None, []))
     for index, message in enumerate(request.messages):
-        text, count = _replaced(message.content, places.get(index, []))
-        replaced += count
+        text, more = replaced(message.content, places.get(index, []))
+        count += more
         messages.append(RedactedMessage(role=message.role, content=text))
     return Redacted(
         content=content,
         messages=tuple(messages),
-        replaced=replaced,
+        replaced=count,
         complete=not unplaced,
         unplaced=tuple(unplaced)[:_UNPLACED_LIMIT],
     )
 
 
-def _to_redact(response: OrchestrationResponse) -> Iterator[Finding]:
+def places_in(
+    results: Sequence[DetectorResult], reasons: Sequence[VerdictReason], styles: Mapping[str, RedactionStyle]
+) -> Iterator[Place]:
+    """The places of everything that a verdict with these reasons wants redacted."""
+    for finding in _to_redact(results, reasons):
+        if finding.span is not None:
+            yield Place(
+                finding.message,
+                finding.span.start,
+                finding.span.end,
+                finding.score,
+                finding.label,
+                finding.digest or "",
+                _style_of(finding.category or "", styles),
+            )
+
+
+def _to_redact(results: Sequence[DetectorResult], reasons: Sequence[VerdictReason]) -> Iterator[Finding]:
     thresholds = {
         reason.subject: reason.threshold or 0.0
-        for reason in response.verdict.reasons
+        for reason in reasons
         if reason.enforced and reason.code == "category_flagged" and reason.action is VerdictAction.REDACT
     }
-    for result in response.detector_results:
+    if not thresholds:
+        return
+    for result in results:
         if result.status is DetectorStatus.SUCCESS and result.mode is DetectorMode.ENFORCE:
             for finding in result.findings:
                 asked = thresholds.get(finding.category or "")
@@ -96,7 +117,7 @@ def _style_of(category: str, styles: Mapping[str, RedactionStyle]) -> RedactionS
     return styles.get(category) or styles.get(domain) or styles.get("*") or RedactionStyle.LABEL
 
 
-def _replaced(text: str, places: Sequence[_Place]) -> tuple[str, int]:
+def replaced(text: str, places: Sequence[Place]) -> tuple[str, int]:
     """The text with every place replaced, and how many replacements that took."""
     pieces: list[str] = []
     at = count = 0
@@ -108,7 +129,7 @@ def _replaced(text: str, places: Sequence[_Place]) -> tuple[str, int]:
     return "".join(pieces), count
 
 
-def _clusters(places: Sequence[_Place]) -> Iterator[tuple[int, int, _Place]]:
+def _clusters(places: Sequence[Place]) -> Iterator[tuple[int, int, Place]]:
     """Overlapping places as one each: where it starts and ends, and who names it."""
     ordered = sorted(places, key=lambda place: place.start)
     first = 0
@@ -121,7 +142,7 @@ def _clusters(places: Sequence[_Place]) -> Iterator[tuple[int, int, _Place]]:
         first = after
 
 
-def _stand_in(place: _Place, length: int) -> str:
+def _stand_in(place: Place, length: int) -> str:
     if place.style is RedactionStyle.MASK:
         return "*" * length
     if place.style is RedactionStyle.SURROGATE and place.digest:

@@ -65,6 +65,8 @@ class Operation:
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
+    request_media_type: str = "application/json"
+    response_media_type: str = "application/json"
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:

@@ -394,7 +394,7 @@ class OrchestrationResponse(Contract):
     """What policies that are activated for watching only would have said."""
     processing_time_ms: Milliseconds
     version_info: VersionInfo
-    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=128)]
 
 
 class OrchestrationAnswer(OrchestrationResponse):

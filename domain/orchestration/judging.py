@@ -13,6 +13,7 @@ from llama_mapper.domain.contracts.orchestration import (
     DetectorMode,
     DetectorResult,
     DetectorStatus,
+    Finding,
     OrchestrationOptions,
     OrchestrationResponse,
     Verdict,
@@ -127,14 +128,8 @@ _NOBODY = DetectorFault(code="DETECTOR_NOT_REGISTERED", message="the policy name
 def result_of(seat: Seat, call: Call | None, reading: Reading, language: str | None) -> DetectorResult:
     """The result of a seat; `call` is None where nobody has the detector's name."""
     status = DetectorStatus.UNAVAILABLE if call is None else call.status
-    output, confidence = status.value, 0.0
+    output, confidence = _output(seat, status, reading.findings)
     supported: bool | None = None
-    if status is DetectorStatus.SUCCESS:
-        output, confidence = "clean", seat.terms.clean_confidence
-        if reading.findings:
-            strongest = max(reading.findings, key=lambda finding: (not finding.below_threshold, finding.score))
-            if not strongest.below_threshold:
-                output, confidence = strongest.label, strongest.score
     if language is not None and call is not None:
         languages = seat.descriptor.languages
         supported = not languages or language in languages
@@ -155,6 +150,22 @@ def result_of(seat: Seat, call: Call | None, reading: Reading, language: str | N
         processing_time_ms=0.0 if call is None else min(call.elapsed_ms, 86_400_000.0),
         metadata=dict(reading.notes or call.notes) if call is not None else {},
     )
+
+
+def restated(seat: Seat, result: DetectorResult) -> DetectorResult:
+    """The result with the output that its findings amount to."""
+    output, confidence = _output(seat, result.status, result.findings)
+    return result.model_copy(update={"output": output, "confidence": confidence})
+
+
+def _output(seat: Seat, status: DetectorStatus, findings: Sequence[Finding]) -> tuple[str, float]:
+    if status is not DetectorStatus.SUCCESS:
+        return status.value, 0.0
+    if findings:
+        strongest = max(findings, key=lambda finding: (not finding.below_threshold, finding.score))
+        if not strongest.below_threshold:
+            return strongest.label, strongest.score
+    return "clean", seat.terms.clean_confidence
 
 
 def _step(result: DetectorResult) -> ProvenanceEntry:
@@ -180,8 +191,9 @@ def response_of(
     policy_ms: float,
     began: float,
     gathered: float,
+    told: Sequence[ProvenanceEntry] = (),
 ) -> OrchestrationResponse:
-    """The whole answer; `began` and `gathered` are readings of the monotonic clock."""
+    """The whole answer; `began` and `gathered` are readings of the monotonic clock, `told` are steps besides ours."""
     ended = monotonic()
     provenance = [
         ProvenanceEntry(
@@ -211,5 +223,5 @@ def response_of(
         verdict=judgement.verdict,
         processing_time_ms=(ended - began) * 1e3,
         version_info=route.version_info,
-        provenance=tuple(provenance),
+        provenance=(*provenance, *told),
     )

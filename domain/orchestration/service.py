@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
+from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import (
     DetectorInfo,
@@ -18,7 +19,8 @@ from llama_mapper.domain.contracts.streaming import StreamStart
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ValidationError
 from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.fanout import FanOut
-from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of
+from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
+from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, restated
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine, TextDigests
 from llama_mapper.domain.orchestration.roster import DetectorRoster, info_of
@@ -43,6 +45,7 @@ class OrchestrationService:
         digests: TextDigests,
         service_version: str,
         content_limit: int,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped)
@@ -52,12 +55,16 @@ class OrchestrationService:
         self._catalogue = catalogue
         self._service_version = service_version
         self._content_limit = content_limit
+        self._hooks = hooks
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
         began = monotonic()
         text, turns = text_of(request)
         tenant_id = self._admitted(request, len(text))
+        told: list[ProvenanceEntry] = []
+        if self._hooks:
+            request = await self._hooks.before(request, told)
         bundle = await self._policies.find(tenant_id, request.policy_bundle)
         route = await self._router.route(bundle, tenant_id, request)
         policy_ms = (monotonic() - began) * 1e3
@@ -72,8 +79,11 @@ class OrchestrationService:
             raise OrchestrationError(
                 f"not one selected detector answered ({states})", ErrorCode.ALL_DETECTORS_UNAVAILABLE, retryable=True
             )
+        if self._hooks:
+            hooked = await self._hooks.after(request, results, told)
+            results = tuple(restated(seat, result) for seat, result in zip(route.seats, hooked, strict=True))
         judgement = self._judge.judge(route, results, undecided)
-        return response_of(
+        response = response_of(
             request,
             route,
             tenant_id=tenant_id,
@@ -85,7 +95,9 @@ class OrchestrationService:
             policy_ms=policy_ms,
             began=began,
             gathered=gathered,
+            told=told,
         )
+        return await self._hooks.verdict(response) if self._hooks else response
 
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""

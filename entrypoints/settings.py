@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     extra_detectors: Annotated[tuple[Identifier, ...], NoDecode, Field(max_length=64)] = ()
     """Names of detectors to load besides those: `presidio_ner` finds names and places by a model (extra `ner`)."""
 
+    enabled_plugins: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
+    """Names of the installed plugins to load, in the environment separated by commas. Unset: all."""
+
+    plugins: Annotated[dict[Identifier, dict[str, Any]], Field(max_length=64)] = Field(default_factory=dict)
+    """Settings of plugins, each under its name: in a TOML file a table `[plugins.name]`, in the environment JSON."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 
@@ -155,7 +161,7 @@ class Settings(BaseSettings):
     def _upper_case(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("detectors", "extra_detectors", mode="before")
+    @field_validator("detectors", "extra_detectors", "enabled_plugins", mode="before")
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):

@@ -15,6 +15,7 @@ from llama_mapper.entrypoints.cli import (
     keys,
     labels,
     openapi,
+    plugins,
     policies,
     schemas,
     serve,
@@ -33,6 +34,7 @@ app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
 app.add_typer(policies.app, name="policies")
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
 app.add_typer(evidence.app, name="evidence")

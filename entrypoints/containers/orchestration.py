@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
+from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
+from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.kernel.errors import ConfigurationError
-from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.hooks import Hooks
+from llama_mapper.domain.orchestration.ports import Detector, PolicyBundle
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
@@ -53,8 +56,28 @@ def _factories(settings: Settings) -> tuple[str, ...]:
     return tuple(factory for name, factory in SCANNERS.items() if name in chosen)
 
 
-def _detectors(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, Detector]:
-    return {**pool.detectors, **{detector.descriptor.name: detector for detector in more}}
+def _detectors(pool: WorkerPool, plugins: LoadedPlugins, more: Sequence[Detector]) -> dict[str, Detector]:
+    own = (*plugins.detectors, *more)
+    return {**pool.detectors, **{detector.descriptor.name: detector for detector in own}}
+
+
+def plugins_of(settings: Settings, catalogue: CatalogueView, more: Sequence[Detector] = ()) -> LoadedPlugins:
+    """The installed plugins, loaded as far as they can be."""
+    return load_plugins(
+        catalogue,
+        settings.plugins,
+        settings.enabled_plugins,
+        detectors={*SCANNERS, *(detector.descriptor.name for detector in more)},
+        policies={bundle.name for bundle in load_shipped_bundles()},
+    )
+
+
+def _bundles(plugins: LoadedPlugins) -> tuple[PolicyBundle, ...]:
+    return (*load_shipped_bundles(), *plugins.policies)
+
+
+def _all_factories(settings: Settings, plugins: LoadedPlugins) -> tuple[str, ...]:
+    return (*_factories(settings), *plugins.scanners)
 
 
 class OrchestrationContainer(containers.DeclarativeContainer):
@@ -66,13 +89,14 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     bundles = providers.Singleton(SqlPolicyBundles, database)
     records = providers.Singleton(SqlDetectorRecords, database)
     engine = providers.Singleton(RegorusPolicyEngine)
-    shipped = providers.Singleton(load_shipped_bundles)
+    plugins = providers.Singleton(plugins_of, platform.settings, platform.catalogue, more_detectors)
+    shipped = providers.Singleton(_bundles, plugins)
     pool = providers.Singleton(
         WorkerPool,
-        providers.Callable(_factories, platform.settings),
+        providers.Callable(_all_factories, platform.settings, plugins),
         workers=platform.settings.provided.detector_workers,
     )
-    detectors = providers.Singleton(_detectors, pool, more_detectors)
+    detectors = providers.Singleton(_detectors, pool, plugins, more_detectors)
     roster = providers.Singleton(DetectorRoster, platform.catalogue, detectors)
     service = providers.Singleton(
         OrchestrationService,
@@ -84,6 +108,7 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         digests=platform.digests,
         service_version=platform.version,
         content_limit=platform.settings.provided.content_limit,
+        hooks=providers.Factory(Hooks, plugins.provided.hooks),
     )
 
 

@@ -17,6 +17,7 @@ from llama_mapper.entrypoints.containers.running import (
     database_check,
     detector_notes,
     history_gauges,
+    plugin_notes,
     pool_gauges,
 )
 from llama_mapper.entrypoints.settings import Settings
@@ -48,6 +49,6 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins())},
             wait_for_detectors=pool.wait_ready,
         )

@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
+    from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
     from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
@@ -76,6 +77,11 @@ def database_check(database: Database) -> ReadinessCheck:
 def detector_notes(pool: WorkerPool) -> Mapping[str, str]:
     """Why each detector that cannot be asked now cannot."""
     return {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
+
+
+def plugin_notes(plugins: LoadedPlugins) -> Mapping[str, str]:
+    """Why each plugin that should be in service is not."""
+    return {f"plugin.{state.name}": state.reason for state in plugins.states if state.enabled and state.reason}
 
 
 def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:

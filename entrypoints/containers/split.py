@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.containers.running import (
     database_check,
     detector_notes,
     history_gauges,
+    plugin_notes,
     pool_gauges,
 )
 from llama_mapper.entrypoints.settings import Settings
@@ -45,7 +46,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins())},
             wait_for_detectors=pool.wait_ready,
         )
 

@@ -19,6 +19,7 @@ from llama_mapper.entrypoints.containers.running import (
     history_gauges,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -28,6 +29,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
@@ -47,6 +49,6 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )

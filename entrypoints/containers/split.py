@@ -14,6 +14,7 @@ from llama_mapper.entrypoints.containers.running import (
     history_gauges,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -27,6 +28,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform))
         links = await stack.enter_async_context(running_links(settings))
         orchestration = await stack.enter_async_context(running_orchestration(platform))
         chain = await stack.enter_async_context(
@@ -44,7 +46,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )
 
@@ -55,11 +57,15 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
     from llama_mapper.entrypoints.containers.analysis import running_analysis
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_analysis(platform) as analysis:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform) as shared,
+        running_analysis(platform) as analysis,
+    ):
         history_gauges(platform.metrics(), analysis.service())
         databases = (keys, analysis.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, analysis=analysis.service(), checks=checks)
+        yield Running(platform=platform, analysis=analysis.service(), checks=checks, notes=shared.notes)
 
 
 @asynccontextmanager
@@ -68,7 +74,11 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.mapping import running_mapping
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_mapping(platform) as mapping:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform) as shared,
+        running_mapping(platform) as mapping,
+    ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks)
+        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)

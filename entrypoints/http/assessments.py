@@ -11,6 +11,7 @@ from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, 
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import Operation
 
 JSON = "application/json"
@@ -56,6 +57,7 @@ def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation
             path="/v1/assessments",
             tag="assessments",
             summary="Run the whole chain over a text and keep the record, without the text.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=create,
             requests=(AssessmentRequest,),

@@ -16,6 +16,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
 
 
@@ -40,6 +41,7 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
             path="/v1/orchestrate",
             tag="orchestration",
             summary="Run the detectors that a policy asks for, and judge what they say.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=orchestrate,
             requests=(OrchestrationRequest,),

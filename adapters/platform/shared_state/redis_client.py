@@ -91,4 +91,4 @@ def open_redis(url: str) -> RedisClient:
         )
     except ValueError:
         raise ConfigurationError("redis_url is not a redis:// or rediss:// URL") from None
-    return RedisClient(Redis(connection_pool=pool))
+    return RedisClient(Redis.from_pool(pool))

@@ -29,7 +29,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
-        shared = await stack.enter_async_context(running_shared_state(platform))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))

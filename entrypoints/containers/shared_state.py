@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.shared_state.availability import Availability
     from llama_mapper.adapters.platform.shared_state.redis_breakers import RedisBreakerBoard
     from llama_mapper.adapters.platform.shared_state.redis_client import RedisClient
-    from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.settings import Settings
 
 
@@ -81,14 +80,13 @@ def shared_state(settings: Settings) -> SharedState:
 
 
 @asynccontextmanager
-async def running_shared_state(platform: PlatformContainer) -> AsyncIterator[SharedState]:
-    """The platform's shared state, with what runs in its background; a Redis that is away does not keep us from it."""
-    state: SharedState = platform.shared_state()
+async def running_shared_state(state: SharedState, metrics: PrometheusMetrics) -> AsyncIterator[SharedState]:
+    """The state with what runs in its background; a Redis that is away keeps nothing from starting."""
     redis = state.redis
     if redis is None:
         yield state
         return
-    _gauges(platform.metrics(), redis.availability)
+    _gauges(metrics, redis.availability)
     try:
         await redis.availability.check()
         await redis.breakers.start()

@@ -28,7 +28,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
-        shared = await stack.enter_async_context(running_shared_state(platform))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
         orchestration = await stack.enter_async_context(running_orchestration(platform))
         chain = await stack.enter_async_context(
@@ -59,7 +59,7 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
     platform = PlatformContainer(settings=settings)
     async with (
         open_database(platform.database()) as keys,
-        running_shared_state(platform) as shared,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_analysis(platform) as analysis,
     ):
         history_gauges(platform.metrics(), analysis.service())
@@ -76,7 +76,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     platform = PlatformContainer(settings=settings)
     async with (
         open_database(platform.database()) as keys,
-        running_shared_state(platform) as shared,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
     ):
         databases = (keys, mapping.database())

@@ -39,7 +39,7 @@ class RedisClient:
         self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
 
     async def call(self, *command: Part) -> Any:
-        """The command's reply, as bytes, integers and lists; raise `STORE_UNAVAILABLE`."""
+        """The command's reply as the driver gives it, text as bytes; raise `STORE_UNAVAILABLE`."""
         from redis.exceptions import RedisError
 
         try:

@@ -70,7 +70,7 @@ async def _serve(context: str, settings: Settings) -> None:
                 )
             _listen(listener)
             server = uvicorn.Server(
-                _uvicorn_config(application_of(running, settings, front=context in _FRONT), settings.trusted_proxies)
+                uvicorn_config(application_of(running, settings, front=context in _FRONT), settings.trusted_proxies)
             )
             sys.stdout.write(greeting(context, listener.getsockname()[1], settings.host, keyless=keyless))
             sys.stdout.flush()
@@ -110,7 +110,8 @@ def _listening(settings: Settings) -> socket.socket:
     return listener
 
 
-def _uvicorn_config(app: Starlette, trusted_proxies: tuple[str, ...]) -> uvicorn.Config:
+def uvicorn_config(app: Starlette, trusted_proxies: tuple[str, ...]) -> uvicorn.Config:
+    """How uvicorn serves; a forwarded client address is believed from `trusted_proxies` alone."""
     return uvicorn.Config(
         app,
         log_config=None,

@@ -64,6 +64,8 @@ class RateLimiter(Protocol):
 
 def used(previous: int, current: int, elapsed_s: float, window_s: int) -> int:
     """Requests that count, `elapsed_s` into the present window; `previous` and `current` are whole windows' counts."""
+    if not previous:
+        return current
     return current + int(previous * (1.0 - elapsed_s / window_s))
 
 

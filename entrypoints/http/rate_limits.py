@@ -32,6 +32,7 @@ class RateLimits:
         self._key = Limit("key", key) if key else None
         self._tenant = Limit("tenant", tenant) if tenant else None
         self._address = Limit("address", address) if address else None
+        self._quotas = lru_cache(maxsize=4096)(self._quotas_of)
 
     @property
     def by_address(self) -> bool:
@@ -54,12 +55,16 @@ class RateLimits:
         """Count the request on the caller's key and tenant; the allowances say whether it may go on."""
         if Scope.INTERNAL in principal.scopes:
             return ()
-        quotas = []
-        if self._key is not None and principal.key_id is not None:
-            quotas.append(Quota(self._key, principal.tenant_id, principal.key_id))
-        if self._tenant is not None:
-            quotas.append(Quota(self._tenant, principal.tenant_id, ""))
+        quotas = self._quotas(principal.tenant_id, principal.key_id)
         return await self._limiter.admit(quotas) if quotas else ()
+
+    def _quotas_of(self, tenant_id: str, key_id: str | None) -> tuple[Quota, ...]:
+        quotas = []
+        if self._key is not None and key_id is not None:
+            quotas.append(Quota(self._key, tenant_id, key_id))
+        if self._tenant is not None:
+            quotas.append(Quota(self._tenant, tenant_id, ""))
+        return tuple(quotas)
 
 
 def refused(allowances: Sequence[Allowance]) -> Response | None:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from llama_mapper.domain.kernel.rate_limits import Allowance, Quota, allowance_of, refusal_of, used
+from llama_mapper.domain.kernel.rate_limits import Allowance, Limit, Quota, allowance_of, refusal_of, used
 
 
 class MemoryRateLimiter:
@@ -15,7 +15,7 @@ class MemoryRateLimiter:
     Beyond `max_quotas` the quota that was asked for longest ago is forgotten, which gives it a fresh start.
     """
 
-    def __init__(self, *, max_quotas: int = 65_536, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, *, max_quotas: int = 32_768, clock: Callable[[], float] = monotonic) -> None:
         self._max_quotas = max_quotas
         self._clock = clock
         # (limit, tenant, subject) → [number of the window, its count, the count of the window before]
@@ -28,39 +28,41 @@ class MemoryRateLimiter:
     async def admit(self, quotas: Sequence[Quota]) -> list[Allowance]:
         """See `RateLimiter.admit`."""
         now = self._clock()
-        rows: list[tuple[Quota, list[int], float]] = []
-        room = True
-        for quota in quotas:
-            limit = quota.limit
-            row, elapsed = self._row(quota, now)
-            rows.append((quota, row, elapsed))
-            room = room and used(row[2], row[1], elapsed, limit.window_s) < limit.requests
-        if room:
-            for _, row, _ in rows:
-                row[1] += 1
-            return [allowance_of(quota.limit, row[2], row[1], elapsed) for quota, row, elapsed in rows]
-        return [standing_of(quota, row[2], row[1], elapsed) for quota, row, elapsed in rows]
+        rows = [self._row(quota, now) for quota in quotas]
+        standings = [
+            (quota.limit, row, now % quota.limit.window_s, free(quota.limit, row, now))
+            for quota, row in zip(quotas, rows, strict=True)
+        ]
+        for _, _, _, left in standings:
+            if left <= 0:
+                return [standing_of(limit, row[2], row[1], elapsed) for limit, row, elapsed, _ in standings]
+        for row in rows:
+            row[1] += 1
+        return [Allowance(limit, left - 1, limit.window_s - elapsed) for limit, _, elapsed, left in standings]
 
-    def _row(self, quota: Quota, now: float) -> tuple[list[int], float]:
+    def _row(self, quota: Quota, now: float) -> list[int]:
         name = (quota.limit.name, quota.tenant_id, quota.subject)
-        window, elapsed = divmod(now, quota.limit.window_s)
-        number = int(window)
+        number = int(now // quota.limit.window_s)
         counts = self._counts
         row = counts.get(name)
         if row is None:
             row = counts[name] = [number, 0, 0]
             if len(counts) > self._max_quotas:
                 counts.popitem(last=False)
-            return row, elapsed
+            return row
         if row[0] != number:
             row[0], row[1], row[2] = number, 0, row[1] if row[0] == number - 1 else 0
         counts.move_to_end(name)
-        return row, elapsed
+        return row
 
 
-def standing_of(quota: Quota, previous: int, current: int, elapsed_s: float) -> Allowance:
+def free(limit: Limit, row: Sequence[int], now: float) -> int:
+    """Requests that have room now; `row` is of the present window."""
+    return limit.requests - used(row[2], row[1], now % limit.window_s, limit.window_s)
+
+
+def standing_of(limit: Limit, previous: int, current: int, elapsed_s: float) -> Allowance:
     """How a quota stands where the request was counted on none."""
-    limit = quota.limit
     if used(previous, current, elapsed_s, limit.window_s) < limit.requests:
         return allowance_of(limit, previous, current, elapsed_s)
     return refusal_of(limit, previous, current, elapsed_s)

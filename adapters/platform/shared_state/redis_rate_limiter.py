@@ -57,4 +57,4 @@ class RedisRateLimiter:
         rows = zip(quotas, numbers[::3], numbers[1::3], numbers[2::3], strict=True)
         if room:
             return [allowance_of(quota.limit, previous, current, ms / 1e3) for quota, previous, current, ms in rows]
-        return [standing_of(quota, previous, current, ms / 1e3) for quota, previous, current, ms in rows]
+        return [standing_of(quota.limit, previous, current, ms / 1e3) for quota, previous, current, ms in rows]

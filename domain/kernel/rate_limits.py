@@ -14,6 +14,8 @@ from typing import Protocol
 NO_TENANT = "_"
 """Stands where a tenant would, for what is counted before one is known; no tenant can have this name."""
 
+_MOMENT_S = 0.001
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -76,8 +78,9 @@ def allowance_of(limit: Limit, previous: int, current: int, elapsed_s: float) ->
 
 
 def refusal_of(limit: Limit, previous: int, current: int, elapsed_s: float) -> Allowance:
-    """How a quota without room stands, and when it has room again."""
-    return Allowance(limit, 0, limit.window_s - elapsed_s, wait_until_free(limit, previous, current, elapsed_s))
+    """How a quota that was found used up stands, and when it has room again: a moment at least."""
+    wait_s = wait_until_free(limit, previous, current, elapsed_s)
+    return Allowance(limit, 0, limit.window_s - elapsed_s, max(wait_s, _MOMENT_S))
 
 
 def wait_until_free(limit: Limit, previous: int, current: int, elapsed_s: float) -> float:
@@ -94,7 +97,7 @@ def wait_until_free(limit: Limit, previous: int, current: int, elapsed_s: float)
 
 def _past(moment_s: float) -> float:
     """Just after: at the moment itself the share is still a whole number too many."""
-    return max(0.0, moment_s) + 0.001
+    return max(0.0, moment_s) + _MOMENT_S
 
 
 def whole_seconds(wait_s: float) -> int:

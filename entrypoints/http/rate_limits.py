@@ -69,10 +69,10 @@ class RateLimits:
 
 def refused(allowances: Sequence[Allowance]) -> Response | None:
     """The answer where a limit is used up: 429 `RATE_LIMITED` with the wait after which all have room again."""
-    waits = [(allowance.retry_after_s, allowance.limit) for allowance in allowances if allowance.retry_after_s]
+    waits = [(each.retry_after_s, each.limit) for each in allowances if each.retry_after_s is not None]
     if not waits:
         return None
-    wait_s, limit = max(waits, key=lambda pair: pair[0] or 0.0)
+    wait_s, limit = max(waits, key=lambda pair: pair[0])
     message = f"more than {limit.requests} requests in {limit.window_s} seconds for this {limit.name}"
     return problem_response(RateLimitError(message, retry_after_s=wait_s))
 

@@ -33,9 +33,11 @@ class MemoryRateLimiter:
             (quota.limit, row, now % quota.limit.window_s, free(quota.limit, row, now))
             for quota, row in zip(quotas, rows, strict=True)
         ]
-        for _, _, _, left in standings:
-            if left <= 0:
-                return [standing_of(limit, row[2], row[1], elapsed) for limit, row, elapsed, _ in standings]
+        if any([left <= 0 for _, _, _, left in standings]):
+            return [
+                (allowance_of if left > 0 else refusal_of)(limit, row[2], row[1], elapsed)
+                for limit, row, elapsed, left in standings
+            ]
         for row in rows:
             row[1] += 1
         return [Allowance(limit, left - 1, limit.window_s - elapsed) for limit, _, elapsed, left in standings]
@@ -59,10 +61,3 @@ class MemoryRateLimiter:
 def free(limit: Limit, row: Sequence[int], now: float) -> int:
     """Requests that have room now; `row` is of the present window."""
     return limit.requests - used(row[2], row[1], now % limit.window_s, limit.window_s)
-
-
-def standing_of(limit: Limit, previous: int, current: int, elapsed_s: float) -> Allowance:
-    """How a quota stands where the request was counted on none."""
-    if used(previous, current, elapsed_s, limit.window_s) < limit.requests:
-        return allowance_of(limit, previous, current, elapsed_s)
-    return refusal_of(limit, previous, current, elapsed_s)

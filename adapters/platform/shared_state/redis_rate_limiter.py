@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llama_mapper.adapters.platform.shared_state.memory_rate_limiter import standing_of
 from llama_mapper.adapters.platform.shared_state.redis_client import LuaScript, RedisClient, redis_key
-from llama_mapper.domain.kernel.rate_limits import Allowance, Quota, allowance_of
+from llama_mapper.domain.kernel.rate_limits import Allowance, Quota, allowance_of, refusal_of
 
 # All quotas of a request in one step and by one clock, Redis's own. Fields: n the window's number, c its count, p the
 # count of the window before. The arithmetic is that of domain/kernel/rate_limits.py. Replies with whether the request
-# was counted, then previous, current and elapsed milliseconds of each quota.
+# was counted, then previous, current, elapsed milliseconds and whether it was used up, of each quota.
 _ADMIT = LuaScript("""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -24,18 +23,20 @@ for i, key in ipairs(KEYS) do
     if n == number - 1 then previous = current else previous = 0 end
     current = 0
   end
-  if current + math.floor(previous * (1 - elapsed / window)) >= requests then room = 0 end
-  rows[i] = {number, current, previous, elapsed, window}
+  local full = 0
+  if current + math.floor(previous * (1 - elapsed / window)) >= requests then full, room = 1, 0 end
+  rows[i] = {number, current, previous, elapsed, window, full}
 end
 local reply = {room}
 for i, key in ipairs(KEYS) do
-  local number, current, previous, elapsed, window = unpack(rows[i])
+  local number, current, previous, elapsed, window, full = unpack(rows[i])
   if room == 1 then
     current = current + 1
     redis.call('HSET', key, 'n', number, 'c', current, 'p', previous)
     redis.call('PEXPIRE', key, 2 * window - elapsed)
   end
-  reply[3 * i - 1], reply[3 * i], reply[3 * i + 1] = previous, current, elapsed
+  local at = 4 * i - 2
+  reply[at], reply[at + 1], reply[at + 2], reply[at + 3] = previous, current, elapsed, full
 end
 return reply
 """)
@@ -53,8 +54,10 @@ class RedisRateLimiter:
         arguments: list[int] = []
         for quota in quotas:
             arguments += (quota.limit.requests, quota.limit.window_s)
-        room, *numbers = await self._redis.run(_ADMIT, keys, arguments)
-        rows = zip(quotas, numbers[::3], numbers[1::3], numbers[2::3], strict=True)
-        if room:
-            return [allowance_of(quota.limit, previous, current, ms / 1e3) for quota, previous, current, ms in rows]
-        return [standing_of(quota.limit, previous, current, ms / 1e3) for quota, previous, current, ms in rows]
+        _, *numbers = await self._redis.run(_ADMIT, keys, arguments)
+        return [
+            (refusal_of if full else allowance_of)(quota.limit, previous, current, ms / 1e3)
+            for quota, previous, current, ms, full in zip(
+                quotas, numbers[::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True
+            )
+        ]

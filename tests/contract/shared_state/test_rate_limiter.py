@@ -13,7 +13,9 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from llama_mapper.adapters.platform.shared_state.memory_rate_limiter import MemoryRateLimiter
-from llama_mapper.domain.kernel.rate_limits import Limit, Quota
+from llama_mapper.adapters.platform.shared_state.redis_client import open_redis, redis_key
+from llama_mapper.adapters.platform.shared_state.redis_rate_limiter import RedisRateLimiter
+from llama_mapper.domain.kernel.rate_limits import Limit, Quota, used
 from tests.support.shared_state import Ports
 
 HOURS = 86_400
@@ -76,6 +78,25 @@ async def test_whoever_waits_as_long_as_told_is_admitted(ports: Ports, tenant: s
         pytest.fail("every request went through a limit of two a second")
     await asyncio.sleep(allowance.retry_after_s + 0.02)
     assert (await ports.limiter.admit([two]))[0].retry_after_s is None
+
+
+async def test_redis_counts_the_window_before_by_the_share_that_is_left_of_it(valkey: str, tenant: str) -> None:
+    client = open_redis(valkey)
+    try:
+        seconds = int((await client.call("TIME"))[0])
+        window_s = next(w for w in range(50_000, 60_000) if 0.4 < seconds % w / w < 0.6)
+        before = {"n": seconds // window_s - 1, "c": 1000, "p": 0}
+        fields = [part for pair in before.items() for part in pair]
+        room_for_one = used(1000, 0, seconds % window_s, window_s) + 1
+        for subject in ("one", "another"):
+            await client.call("HSET", redis_key(tenant, "rate", "key", subject), *fields)
+        limiter = RedisRateLimiter(client)
+        [allowance] = await limiter.admit([quota(tenant, room_for_one, subject="one", window_s=window_s)])
+        assert allowance.retry_after_s is None
+        [allowance] = await limiter.admit([quota(tenant, room_for_one - 100, subject="another", window_s=window_s)])
+        assert allowance.retry_after_s is not None
+    finally:
+        await client.close()
 
 
 async def test_no_quotas_are_no_question(ports: Ports) -> None:

@@ -33,7 +33,7 @@ class MemoryRateLimiter:
             (quota.limit, row, now % quota.limit.window_s, free(quota.limit, row, now))
             for quota, row in zip(quotas, rows, strict=True)
         ]
-        if any([left <= 0 for _, _, _, left in standings]):
+        if any(left <= 0 for _, _, _, left in standings):
             return [
                 (allowance_of if left > 0 else refusal_of)(limit, row[2], row[1], elapsed)
                 for limit, row, elapsed, left in standings

@@ -61,8 +61,8 @@ async def test_keys_of_one_tenant_are_counted_apart_and_together(tmp_path: Path,
         policies = answers[2].headers["ratelimit-policy"].split(", ")
         assert policies == ['"key";q=1000;w=60', '"tenant";q=4;w=60']
         key_part, tenant_part = answers[2].headers["ratelimit"].split(", ")
-        assert key_part.startswith('"key";r=998;')
-        assert tenant_part.startswith('"tenant";r=1;')
+        assert re.match(r'"key";r=99[89];', key_part)  # of two by this key, or one if the window ended meanwhile
+        assert re.match(r'"tenant";r=[123];', tenant_part)
         assert await refusals(door, other, of=20)
         assert (await listed(door, beta)).status_code == 200
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+
+from llama_mapper.entrypoints.containers.running import Running
+from llama_mapper.entrypoints.containers.split import (
+    running_analysis_service,
+    running_front,
+    running_mapping_service,
+)
 from llama_mapper.entrypoints.http.idempotency import HEADER, REPLAYED
+from llama_mapper.entrypoints.settings import Settings
 from tests.support.apis import word_detectors
 from tests.support.doors import Door, open_door
 from tests.support.servers import free_port
@@ -68,6 +80,19 @@ async def test_a_redis_that_is_away_at_the_start_keeps_nothing_from_starting(tmp
         assert told is not None
         assert told.startswith("degraded: ")
         assert (await door.client.post("/v1/assessments", json=BODY, headers={HEADER: "a"})).status_code in (200, 206)
+
+
+@pytest.mark.parametrize("start", [running_front, running_analysis_service, running_mapping_service])
+async def test_every_split_service_shares_its_state_and_tells_when_it_cannot(
+    tmp_path: Path, start: Callable[[Settings], AbstractAsyncContextManager[Running]], valkey: str
+) -> None:
+    links: dict[str, object] = {"analysis_url": "http://127.0.0.1:1", "mapping_url": "http://127.0.0.1:1"}
+    settings = Settings.load(data_dir=tmp_path, detector_workers=0, redis_url=valkey, redis_timeout_ms=5000, **links)
+    async with start(settings) as running:
+        assert "shared_state" not in running.notes()
+    away = settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}")})
+    async with start(away) as running:
+        assert "degraded" in running.notes()["shared_state"]
 
 
 async def test_requests_under_load_live_through_kills_and_hangs(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from llama_mapper.adapters.platform.shared_state.redis_breakers import RedisBreakerBoard
 from llama_mapper.adapters.platform.shared_state.redis_client import open_redis, redis_key
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 from llama_mapper.domain.kernel.idempotency import Conflict, Done, Fresh, RecordName, Running
@@ -181,6 +182,37 @@ async def test_every_key_begins_with_its_tenant(tmp_path: Path) -> None:
             assert [life > 0 for life in lives] == [True, False, True, True]
         finally:
             await client.close()
+
+
+async def test_the_rights_that_the_page_names_are_enough_and_reach_no_other_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "shared-state.md").read_text("utf-8")
+    [line] = [line for line in page.splitlines() if line.startswith("ACL SETUSER mapper ")]
+    with ValkeyServer(tmp_path) as server:
+        owner = open_redis(server.url)
+        mapper = open_redis(server.url.replace("redis://", "redis://mapper:secret@"))
+        try:
+            await owner.call(*line.replace(">…", ">secret").split())
+            async with open_ports(FALLING_BACK, server.url.replace("redis://", "redis://mapper:secret@")) as ports:
+                await ports.limiter.admit([QUOTA])
+                begun = await ports.idempotency.begin(NAME, BODY, 60)
+                assert isinstance(begun, Fresh)
+                await ports.idempotency.complete(NAME, begun.token, b"answer", 60)
+                generation = (await ports.cache.get("acme", "ns", "k")).generation
+                await ports.cache.put("acme", "ns", "k", b"x", generation=generation, ttl_s=60)
+                await ports.cache.put("acme", "ns", "k", b"x", generation=generation, ttl_s=0)
+                await ports.cache.invalidate("acme", "ns")
+                assert ports.availability is not None
+                await ports.availability.check()
+                assert ports.availability.losses == 0
+            board = RedisBreakerBoard(mapper, wait_s=PATIENT_S)
+            for open_for_s in (60.0, 0.0):
+                board.publish("detector", open_for_s, 1)
+                await board.exchange()
+            with pytest.raises(StoreError):
+                await mapper.call("GET", "another:key")
+        finally:
+            await owner.close()
+            await mapper.close()
 
 
 def test_a_colon_may_only_be_in_the_last_part_of_a_key() -> None:

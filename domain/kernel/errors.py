@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     UNAUTHORIZED = "UNAUTHORIZED"
     INSUFFICIENT_RBAC = "INSUFFICIENT_RBAC"
     TENANT_MISMATCH = "TENANT_MISMATCH"
@@ -116,6 +117,13 @@ class AuthorizationError(ServiceError):
     default_code = ErrorCode.INSUFFICIENT_RBAC
 
 
+class RateLimitError(ServiceError):
+    """The caller sent more requests than it may; the same request may be sent again after a while."""
+
+    default_code = ErrorCode.RATE_LIMITED
+    default_retryable = True
+
+
 class StoreError(ServiceError):
     """A store did not do what it promised; nothing was half-written."""
 
@@ -159,6 +167,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.UNPROCESSABLE_CONTENT: ValidationError,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ValidationError,
     ErrorCode.METHOD_NOT_ALLOWED: ValidationError,
+    ErrorCode.IDEMPOTENCY_CONFLICT: ValidationError,
     ErrorCode.TENANT_MISMATCH: AuthorizationError,
     ErrorCode.DETECTOR_OVERLOADED: OrchestrationError,
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
@@ -171,6 +180,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         NotFoundError,
         AuthenticationError,
         AuthorizationError,
+        RateLimitError,
         StoreError,
         LinkError,
         ConfigurationError,

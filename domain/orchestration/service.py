@@ -23,6 +23,7 @@ from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, restated
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine, TextDigests
+from llama_mapper.domain.orchestration.response_cache import ResponseCache, Slot
 from llama_mapper.domain.orchestration.roster import DetectorRoster, info_of
 from llama_mapper.domain.orchestration.routing import Router
 from llama_mapper.domain.orchestration.streaming.stream import TextStream
@@ -46,6 +47,7 @@ class OrchestrationService:
         service_version: str,
         content_limit: int,
         hooks: Hooks = NO_HOOKS,
+        cache: ResponseCache | None = None,
     ) -> None:
         self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped)
@@ -56,6 +58,7 @@ class OrchestrationService:
         self._service_version = service_version
         self._content_limit = content_limit
         self._hooks = hooks
+        self._cache = cache
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
@@ -68,6 +71,18 @@ class OrchestrationService:
         bundle = await self._policies.find(tenant_id, request.policy_bundle)
         route = await self._router.route(bundle, tenant_id, request)
         policy_ms = (monotonic() - began) * 1e3
+        slot: Slot | None = None
+        if self._cache is not None:
+            known, slot = await self._cache.find(
+                tenant_id,
+                text,
+                turns,
+                request,
+                detectors=self._roster.fingerprint,
+                policy=" ".join((route.decision.policy_digest, *route.decision.selected_detectors)),
+            )
+            if known is not None:
+                return await self._hooks.verdict(known) if self._hooks else known
         calls = [call_for(seat) for seat in route.seats]
         to_ask = [call for call in calls if call is not None and call.fault is None]
         if to_ask:
@@ -97,6 +112,8 @@ class OrchestrationService:
             gathered=gathered,
             told=told,
         )
+        if self._cache is not None and slot is not None:
+            await self._cache.keep(slot, response)
         return await self._hooks.verdict(response) if self._hooks else response
 
     async def open_stream(self, start: StreamStart) -> TextStream:

@@ -14,13 +14,16 @@ from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlP
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.hooks import Hooks
 from llama_mapper.domain.orchestration.ports import Detector, PolicyBundle
+from llama_mapper.domain.orchestration.response_cache import ResponseCache
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.shared_state import SharedState
 from llama_mapper.entrypoints.settings import Settings
 
 _SCANNERS = "llama_mapper.adapters.orchestration.scanners"
@@ -80,6 +83,14 @@ def _all_factories(settings: Settings, plugins: LoadedPlugins) -> tuple[str, ...
     return (*_factories(settings), *plugins.scanners)
 
 
+def _response_cache(
+    settings: Settings, shared: SharedState, digests: RequestDigests, version: str
+) -> ResponseCache | None:
+    if settings.response_cache_ttl_s == 0:
+        return None
+    return ResponseCache(shared.cache, digests, settings.response_cache_ttl_s, version)
+
+
 class OrchestrationContainer(containers.DeclarativeContainer):
     """Detectors in worker processes, policies in Rego, and the service over them."""
 
@@ -109,6 +120,9 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         service_version=platform.version,
         content_limit=platform.settings.provided.content_limit,
         hooks=providers.Factory(Hooks, plugins.provided.hooks),
+        cache=providers.Factory(
+            _response_cache, platform.settings, platform.shared_state, platform.request_digests, platform.version
+        ),
     )
 
 

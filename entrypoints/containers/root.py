@@ -20,6 +20,7 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -29,6 +30,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
@@ -49,6 +51,6 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins())},
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )

@@ -15,6 +15,7 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -28,6 +29,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
         orchestration = await stack.enter_async_context(running_orchestration(platform))
         chain = await stack.enter_async_context(
@@ -46,7 +48,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins())},
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )
 
@@ -57,11 +59,15 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
     from llama_mapper.entrypoints.containers.analysis import running_analysis
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_analysis(platform) as analysis:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
+        running_analysis(platform) as analysis,
+    ):
         history_gauges(platform.metrics(), analysis.service())
         databases = (keys, analysis.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, analysis=analysis.service(), checks=checks)
+        yield Running(platform=platform, analysis=analysis.service(), checks=checks, notes=shared.notes)
 
 
 @asynccontextmanager
@@ -70,7 +76,11 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.mapping import running_mapping
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_mapping(platform) as mapping:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
+        running_mapping(platform) as mapping,
+    ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks)
+        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)

@@ -16,9 +16,9 @@ from llama_mapper.domain.contracts.assessment import (
 )
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.domain.orchestration.redaction import redact
-from llama_mapper.entrypoints.http.answers import with_redacted
+from llama_mapper.entrypoints.http.answers import redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import Operation
 
 JSON = "application/json"
@@ -45,10 +45,14 @@ def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation
     async def create(request: Request, principal: Principal) -> Response:
         asked = await read_owned(request, principal, AssessmentRequest, body_limit)
         record = await api.assess(asked)
-        body = with_redacted(record.body, redact(asked, record.assessment.orchestration))
         covered = record.assessment.orchestration.coverage.sufficient
         location = {"location": f"/v1/assessments/{record.assessment.id}"}
-        return Response(body, 200 if covered else 206, location, JSON)
+        answer = record.assessment.orchestration
+        return with_redacted(asked, answer, record.body, 200 if covered else 206, location)
+
+    async def complete(kept: bytes, request: Request, principal: Principal) -> bytes:
+        asked = await read_owned(request, principal, AssessmentRequest, body_limit)
+        return redacted_again(asked, Assessment.model_validate_json(kept).orchestration, kept)
 
     async def fetch(request: Request, principal: Principal) -> Response:
         body = await api.get(principal.tenant_for(None), request.path_params["assessment_id"])
@@ -66,6 +70,7 @@ def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation
             path="/v1/assessments",
             tag="assessments",
             summary="Run the whole chain over a text and keep the record, without the text.",
+            idempotent=Idempotent(body_limit, complete),
             scope=Scope.ASSESS,
             handler=create,
             requests=(AssessmentRequest,),

@@ -8,10 +8,28 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from llama_mapper.entrypoints.http.idempotency import HEADER, KEY_PATTERN, REPLAYED
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
 
 _REF = "#/components/schemas/{model}"
+
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A value of the caller's own choosing for this request. The same key with the same body is answered "
+    f"alike, with `{REPLAYED}: true`, and carried out once; with another body it is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY_PATTERN},
+}
+_REPLAYED_HEADER = {
+    REPLAYED: {"description": "`true` where this is the answer to an earlier request.", "schema": {"const": "true"}}
+}
+_LIMIT_HEADERS = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit-Policy": {"description": "Each limit: quota `q` in `w` seconds.", "schema": {"type": "string"}},
+    "RateLimit": {"description": "Each limit: `r` remain for `t` seconds.", "schema": {"type": "string"}},
+}
 
 
 def openapi_document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
@@ -90,6 +108,11 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
         for q in operation.query
     ]
+    if operation.idempotent:
+        parameters.append(_IDEMPOTENCY_KEY)
+        for status in operation.responses:
+            document["responses"][str(status)]["headers"] = _REPLAYED_HEADER
+    document["responses"]["429"]["headers"] = _LIMIT_HEADERS
     if parameters:
         document["parameters"] = parameters
     return document

@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
+from llama_mapper.domain.kernel.rate_limits import Allowance
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
+from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
+from llama_mapper.entrypoints.http.rate_limits import RateLimits, refused, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -24,7 +27,8 @@ BODY_ERRORS = (
     ErrorCode.CONTENT_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
-ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH)
+ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH, ErrorCode.RATE_LIMITED)
+IDEMPOTENCY_ERRORS = (ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPOTENCY_CONFLICT)
 SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
 _LATE = "the request took longer than this server allows"
 
@@ -50,7 +54,7 @@ class Operation:
     """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
 
     `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
-    codes besides those of every operation.
+    codes besides those of every operation. `idempotent` is set where the operation takes an `Idempotency-Key`.
     """
 
     id: str
@@ -67,33 +71,77 @@ class Operation:
     example: dict[str, object] | None = None
     request_media_type: str = "application/json"
     response_media_type: str = "application/json"
+    idempotent: Idempotent | None = None
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:
         """Every code that the operation may answer with."""
         body = BODY_ERRORS if self.requests else ()
-        return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
+        repeated = IDEMPOTENCY_ERRORS if self.idempotent else ()
+        return (*body, *repeated, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
-    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
-    handler, scope = operation.handler, operation.scope
+def route_of(
+    operation: Operation,
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None = None,
+    idempotency: Idempotency | None = None,
+) -> Route:
+    """The operation as a route: counted, authenticated, permitted, handled in time, and every error a problem.
 
-    async def endpoint(request: Request) -> Response:
+    Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
+    """
+    handler, scope, terms = operation.handler, operation.scope, operation.idempotent
+    by_address = limits if limits is not None and limits.by_address else None
+    by_credential = limits if limits is not None and limits.by_credential else None
+
+    async def handled(request: Request, principal: Principal) -> Response:
         try:
-            async with asyncio.timeout(timeout_s):
-                principal = await authenticator.authenticate(request)
-                principal.require(scope)
-                return await handler(request, principal)
-        except TimeoutError:
-            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
-        except ServiceError as error:
-            return refusal(error)
-        except RefusedBody as error:
-            return problem_response(error.refusal, error.faults)
+            return await handler(request, principal)
         except ClientDisconnect:
             raise
         except Exception as error:
-            return failure(error)
+            return _answer_to(error)
+
+    async def serve(request: Request, allowances: list[Allowance]) -> Response:
+        if by_address is not None and not authenticator.is_link(request):
+            allowances += await by_address.admit_address(request)
+            if (answer := refused(allowances)) is not None:
+                return answer
+        principal = await authenticator.authenticate(request)
+        if by_credential is not None:
+            allowances += await by_credential.admit(principal)
+            if (answer := refused(allowances)) is not None:
+                return answer
+        principal.require(scope)
+        if terms is not None and idempotency is not None and HEADER in request.headers:
+            return await idempotency.answer(
+                operation.id, terms, request, principal, lambda again: handled(again, principal)
+            )
+        return await handler(request, principal)
+
+    async def endpoint(request: Request) -> Response:
+        allowances: list[Allowance] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await serve(request, allowances)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            response = _answer_to(error)
+        if allowances:
+            tell(response, allowances)
+        return response
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+
+
+def _answer_to(error: Exception) -> Response:
+    if isinstance(error, TimeoutError):
+        return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+    if isinstance(error, ServiceError):
+        return refusal(error)
+    if isinstance(error, RefusedBody):
+        return problem_response(error.refusal, error.faults)
+    return failure(error)

@@ -10,13 +10,14 @@ from llama_mapper.domain.contracts.orchestration import (
     OrchestrationAnswer,
     OrchestrationApi,
     OrchestrationRequest,
+    OrchestrationResponse,
     PolicyList,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.domain.orchestration.redaction import redact
-from llama_mapper.entrypoints.http.answers import json_answer, with_redacted
+from llama_mapper.entrypoints.http.answers import json_answer, redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
 
 
@@ -26,8 +27,12 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
     async def orchestrate(request: Request, principal: Principal) -> Response:
         asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
         answer = await api.orchestrate(asked)
-        body = with_redacted(answer.__pydantic_serializer__.to_json(answer), redact(asked, answer))
-        return Response(body, 200 if answer.coverage.sufficient else 206, media_type="application/json")
+        body = answer.__pydantic_serializer__.to_json(answer)
+        return with_redacted(asked, answer, body, 200 if answer.coverage.sufficient else 206)
+
+    async def complete(kept: bytes, request: Request, principal: Principal) -> bytes:
+        asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
+        return redacted_again(asked, OrchestrationResponse.model_validate_json(kept), kept)
 
     async def detectors(_: Request, principal: Principal) -> Response:
         return json_answer(DetectorList(items=await api.detectors()))
@@ -43,6 +48,7 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
             path="/v1/orchestrate",
             tag="orchestration",
             summary="Run the detectors that a policy asks for, and judge what they say.",
+            idempotent=Idempotent(body_limit, complete),
             scope=Scope.ASSESS,
             handler=orchestrate,
             requests=(OrchestrationRequest,),

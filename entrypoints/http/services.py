@@ -12,11 +12,13 @@ from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.health import health_routes
+from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _LINK_BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_LEASE_MARGIN_S = 5.0
+"""Seconds by which a claim outlives the request that has it."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -50,6 +55,8 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         link_secret=secret,
     )
     metrics = platform.metrics()
+    shared = platform.shared_state()
+    timeout_s = settings.request_timeout_ms / 1000.0
     return create_application(
         operations_of(running, platform.catalogue(), settings.body_limit, settings.stream_timeout_ms / 1000.0),
         health_routes(running.checks, running.notes, metrics.render),
@@ -57,7 +64,19 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         metrics.on_request,
         version=service_version(),
         docs=settings.docs_enabled,
-        timeout_s=settings.request_timeout_ms / 1000.0,
+        timeout_s=timeout_s,
+        limits=RateLimits(
+            shared.limiter,
+            key=settings.rate_limit_key,
+            tenant=settings.rate_limit_tenant,
+            address=settings.rate_limit_address,
+        ),
+        idempotency=Idempotency(
+            shared.idempotency,
+            platform.request_digests(),
+            lease_s=timeout_s + _LEASE_MARGIN_S,
+            keep_s=settings.idempotency_ttl_s,
+        ),
     )
 
 

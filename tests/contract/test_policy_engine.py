@@ -6,24 +6,54 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 
+from llama_mapper.adapters.orchestration.policies.opa_policy_engine import OpaPolicyEngine, open_opa_client
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
+from tests.support.opa import PolicyServer, policy_server
 
-ENGINES: dict[str, Callable[[], PolicyEngine]] = {"regorus": RegorusPolicyEngine}
+
+
+@asynccontextmanager
+async def in_process(_: pytest.FixtureRequest) -> AsyncIterator[PolicyEngine]:
+    yield RegorusPolicyEngine()
+
+
+@asynccontextmanager
+async def on_a_server(request: pytest.FixtureRequest) -> AsyncIterator[PolicyEngine]:
+    server: PolicyServer = request.getfixturevalue("opa")
+    engine = OpaPolicyEngine(open_opa_client(server.url, token=None, timeout_s=30), 30, capacity=4)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[PolicyEngine]]] = {
+    "regorus": in_process,
+    "opa": on_a_server,
+}
+
+
+@pytest.fixture(scope="session")
+def opa() -> Iterator[PolicyServer]:
+    with policy_server() as server:
+        yield server
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest) -> PolicyEngine:
-    return ENGINES[request.param]()
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[PolicyEngine]:
+    async with ENGINES[request.param](request) as made:
+        yield made
 
 
 def bundle(source: str, data: Mapping[str, Any] | None = None, **modules: str) -> PolicyBundle:
@@ -105,7 +135,8 @@ async def test_the_shipped_bundles_give_valid_plans(engine: PolicyEngine, name: 
     assert parse_plan(await engine.evaluate(shipped, facts)).selected == ("d",)
 
 
-async def test_an_engine_may_be_used_from_many_threads(engine: PolicyEngine) -> None:
+async def test_an_engine_in_process_may_be_used_from_many_threads() -> None:
+    engine = RegorusPolicyEngine()
     subject = bundle('plan := {"x": input.x}')
     assert await engine.evaluate(subject, {"x": 0}) == {"x": 0}
     seen: list[Any] = []

@@ -6,21 +6,23 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from llama_mapper.adapters.orchestration.policies.opa_policy_engine import OpaPolicyEngine, open_opa_client
-from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import CAPACITY, RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
-from tests.support.opa import PolicyServer, policy_server
+from tests.support.opa import PolicyServer
 
+
+OPA_CAPACITY = 4
 
 
 @asynccontextmanager
@@ -31,7 +33,7 @@ async def in_process(_: pytest.FixtureRequest) -> AsyncIterator[PolicyEngine]:
 @asynccontextmanager
 async def on_a_server(request: pytest.FixtureRequest) -> AsyncIterator[PolicyEngine]:
     server: PolicyServer = request.getfixturevalue("opa")
-    engine = OpaPolicyEngine(open_opa_client(server.url, token=None, timeout_s=30), 30, capacity=4)
+    engine = OpaPolicyEngine(open_opa_client(server.url, token=None, timeout_s=30), 30, capacity=OPA_CAPACITY)
     try:
         yield engine
     finally:
@@ -42,12 +44,6 @@ ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager
     "regorus": in_process,
     "opa": on_a_server,
 }
-
-
-@pytest.fixture(scope="session")
-def opa() -> Iterator[PolicyServer]:
-    with policy_server() as server:
-        yield server
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -116,9 +112,10 @@ async def test_an_invalid_bundle_stays_invalid_and_spoils_no_other(engine: Polic
 
 
 async def test_more_bundles_than_are_remembered_are_all_answered(engine: PolicyEngine) -> None:
-    bundles = [bundle(f'plan := {{"n": {number}}}') for number in range(100)]
+    count = CAPACITY + 2 if isinstance(engine, RegorusPolicyEngine) else OPA_CAPACITY + 2
+    bundles = [bundle(f'plan := {{"n": {number}}}') for number in range(count)]
     for _ in range(2):
-        assert [(await engine.evaluate(one, {}))["n"] for one in bundles] == list(range(100))
+        assert [(await engine.evaluate(one, {}))["n"] for one in bundles] == list(range(count))
 
 
 @pytest.mark.parametrize("name", ["default", "strict"])

@@ -117,6 +117,8 @@ class Face(BaseHTTPRequestHandler):
 
     state: State
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 65_536
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -195,10 +197,16 @@ class Face(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(ThreadingHTTPServer):
+    """Lets many connections wait to be accepted."""
+
+    request_queue_size = 128
+
+
 def main() -> None:
     """Serve on 127.0.0.1."""
     Face.state = State(Library(sys.argv[1]))
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Face).serve_forever()
+    Server(("127.0.0.1", int(sys.argv[2])), Face).serve_forever()
 
 
 if __name__ == "__main__":

@@ -120,10 +120,10 @@ class OpaPolicyEngine:
         return found if isinstance(found, dict) and found.get("there") is True else None
 
     async def _push(self, key: str, bundle: PolicyBundle) -> None:
-        while len(self._pushed) >= self._capacity:
-            await self._take_off(next(iter(self._pushed)))
         root = f"{self._root}.{key}"
         modules = {path: relocated(path, bundle.modules[path], root) for path in sorted(bundle.modules)}
+        while len(self._pushed) >= self._capacity:
+            await self._take_off(next(iter(self._pushed)))
         ids = [f"{root}/{path}" for path in modules]
         self._pushed[key] = (f"{root}/door", *ids)
         try:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import told_by
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError
 
 _DATA = "data"
@@ -28,8 +29,7 @@ def relocated(path: str, source: str, root: str) -> str:
         engine.add_policy(path, source)
         [module] = json.loads(engine.get_ast_as_json())
     except (RuntimeError, ValueError) as error:
-        message = str(error.with_traceback(None)).split("Stack backtrace:", 1)[0].strip()
-        raise PolicyEnforcementError(f"the policy does not compile: {message[:2000]}") from error
+        raise PolicyEnforcementError(f"the policy does not compile: {told_by(error.with_traceback(None))}") from error
     tree = module["ast"]
     raw = source.encode()
     inserts = {tree["package"]["refr"][_kind(tree["package"]["refr"])]["span"]["start"]: f"{root}.".encode()}

@@ -98,6 +98,18 @@ class Settings(BaseSettings):
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 
+    policy_engine: Literal["regorus", "opa"] = "regorus"
+    """What evaluates policies: the engine that is built in, or an OPA server."""
+
+    opa_url: AnyHttpUrl | None = None
+    """Base URL of the OPA server, for `policy_engine` `opa`."""
+
+    opa_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
+    """Bearer token for the OPA server, where it wants one."""
+
+    policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
+    """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
+
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 
@@ -165,6 +177,12 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+asyncpg://")):
             raise ValueError("it must be a postgresql:// URL, or unset for SQLite")
         return url
+
+    @model_validator(mode="after")
+    def _engine_has_its_server(self) -> Self:
+        if self.policy_engine == "opa" and self.opa_url is None:
+            raise ValueError("policy_engine opa needs opa_url")
+        return self
 
     @model_validator(mode="after")
     def _both_links_or_none(self) -> Self:

@@ -20,6 +20,7 @@ from llama_mapper.domain.contracts.orchestration import (
     OrchestrationResponse,
     PolicyList,
 )
+from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
@@ -27,6 +28,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     AnalysisRequest,
     MappingRequest,
     LabelMappingRequest,
+    PolicySimulationRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     Assessment,
@@ -38,6 +40,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     DetectorList,
     PolicyList,
     EvidenceEnvelope,
+    PolicySimulation,
 )
 
 

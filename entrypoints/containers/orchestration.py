@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
@@ -17,6 +16,7 @@ from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, opa_engine
 from llama_mapper.entrypoints.settings import Settings
 
 _SCANNERS = "llama_mapper.adapters.orchestration.scanners"
@@ -64,8 +64,12 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     database = providers.Singleton(database_for, platform.settings, "orchestration")
     bundles = providers.Singleton(SqlPolicyBundles, database)
     records = providers.Singleton(SqlDetectorRecords, database)
-    engine = providers.Singleton(RegorusPolicyEngine)
     shipped = providers.Singleton(load_shipped_bundles)
+    engine = providers.Selector(
+        platform.settings.provided.policy_engine,
+        regorus=providers.Singleton(bounded_engine, platform.settings, shipped),
+        opa=providers.Singleton(opa_engine, platform.settings),
+    )
     pool = providers.Singleton(
         WorkerPool,
         providers.Callable(_factories, platform.settings),
@@ -101,4 +105,5 @@ async def running_orchestration(
             await container.records().observe(declared, platform.clock()())
             yield container
         finally:
+            await container.engine().close()
             await pool.close()

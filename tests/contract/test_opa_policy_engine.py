@@ -28,9 +28,11 @@ from tests.support.opa import PolicyServer
 from tests.support.servers import free_port
 
 
-def bundle(source: str, data: Mapping[str, Any] | None = None, **modules: str) -> PolicyBundle:
+def bundle(
+    source: str, data: Mapping[str, Any] | None = None, modules: Mapping[str, str] | None = None
+) -> PolicyBundle:
     main = f"package llama_mapper.policy\n\nimport rego.v1\n\n{source}\n"
-    return make_bundle("b", "1", "", {"policy.rego": main} | modules, data or {})
+    return make_bundle("b", "1", "", {"policy.rego": main, **(modules or {})}, data or {})
 
 
 @asynccontextmanager
@@ -45,7 +47,7 @@ async def engine_at(url: str, timeout_s: float = 30.0, **options: Any) -> AsyncI
 async def test_two_versions_of_one_bundle_with_different_modules_are_answered_side_by_side(opa: PolicyServer) -> None:
     def version(factor: int) -> PolicyBundle:
         lib = f"package lib\n\nimport rego.v1\n\ntimes(x) := x * {factor}\n\nfactors contains {factor}\n"
-        return bundle('plan := {"n": data.lib.times(input.n), "f": data.lib.factors}', **{"lib.rego": lib})
+        return bundle('plan := {"n": data.lib.times(input.n), "f": data.lib.factors}', modules={"lib.rego": lib})
 
     first, second = version(2), version(3)
     async with engine_at(opa.url) as one, engine_at(opa.url) as other:
@@ -73,7 +75,9 @@ async def test_modules_are_accepted_in_any_order_of_their_names(opa: PolicyServe
     }
     async with engine_at(opa.url, capacity=1) as engine:
         for added in (0, 1):  # the second one makes the engine take the first one off, dependants first
-            assert await engine.evaluate(bundle(f'plan := {{"n": data.a.f({added})}}', **chain), {}) == {"n": 3 + added}
+            assert await engine.evaluate(bundle(f'plan := {{"n": data.a.f({added})}}', modules=chain), {}) == {
+                "n": 3 + added
+            }
 
 
 async def test_a_server_that_was_restarted_gets_the_policies_again(opa: PolicyServer) -> None:

@@ -21,7 +21,6 @@ from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
 from tests.support.opa import PolicyServer
 
-
 OPA_CAPACITY = 4
 
 

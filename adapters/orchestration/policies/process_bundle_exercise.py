@@ -62,7 +62,7 @@ class _Run:
             for each in facts:
                 where = f"the plan for {each['content_type']} content in mode {each['processing_mode']}"
                 answer = self._ask(where, op="plan", facts=each)
-                plans.append(answer.get("plan", answer.get("invalid")))
+                plans.append(answer["invalid"] if "invalid" in answer else answer["plan"])
             reached = self._ask("counting what was reached", op="reach")
         except _Overrun as overrun:
             return Exercise(overrun=str(overrun), tests=tuple(tests), plans=tuple(plans))

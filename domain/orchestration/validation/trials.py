@@ -33,8 +33,7 @@ def trials(tenant_id: str, detectors: Sequence[Registered], categories: Collecti
     asked = sorted({each for detector in detectors for each in detector.categories} or categories)[:1]
     found = []
     for content_type in ContentType:
-        for mode in ProcessingMode:
-            found.append(_trial(tenant_id, content_type, mode, detectors))
+        found += [_trial(tenant_id, content_type, mode, detectors) for mode in ProcessingMode]
         if asked:
             found.append(_trial(tenant_id, content_type, ProcessingMode.NORMAL, detectors, asked=asked))
         found.append(_trial(tenant_id, content_type, ProcessingMode.NORMAL, detectors, ready=False))
@@ -50,7 +49,7 @@ def _trial(
     asked: Sequence[str] = (),
     ready: bool = True,
 ) -> Trial:
-    facts = {
+    facts: dict[str, Any] = {
         "tenant_id": tenant_id,
         "content_type": content_type.value,
         "processing_mode": mode.value,

@@ -33,11 +33,11 @@ _PROBLEMS_LIMIT = 256
 class DeepBundleValidator:
     """Tries a bundle and tells all that is wrong with it.
 
-    Errors: it does not compile; it takes too long; a test of its own fails; it gives no valid plan for some content type
-    and mode; its plan names a detector or a risk category that does not exist; every request would be blocked for
-    want of coverage. Warnings: it has no tests; action rules, profiles, terms or lines that no trial comes to; coverage
-    that can never be reached. `detectors` is asked at every validation; where it gives none, nothing is said about
-    detectors' names and coverage.
+    Errors: it does not compile; it takes too long; a test of its own fails; it gives no valid plan for some content
+    type and mode; its plan names a detector or a risk category that does not exist; every request would be blocked
+    for want of coverage. Warnings: it has no tests; action rules, profiles, terms or lines that no trial comes to;
+    coverage that can never be reached. `detectors` is asked at every validation; where it gives none, nothing is said
+    about detectors' names and coverage.
     """
 
     def __init__(

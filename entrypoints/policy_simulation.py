@@ -142,7 +142,8 @@ def version_finder(
 
     async def find(tenant_id: str, name: str, version: str) -> PolicyBundle:
         own = await newest(tenant_id, name)
-        for bundle in (*((own,) if own else ()), *shipped):
+        candidates = [*shipped] if own is None else [own, *shipped]
+        for bundle in candidates:
             if (bundle.name, bundle.version) == (name, version):
                 return bundle
         raise PolicyEnforcementError(f"there is no policy bundle '{name}@{version}'", ErrorCode.POLICY_NOT_FOUND)

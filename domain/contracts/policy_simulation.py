@@ -40,8 +40,8 @@ class MissingDetector(Contract):
 class PolicySimulation(Contract):
     """What a policy would have decided of the tenant's newest records.
 
-    `records` = `judged` + `unknown` + `unreadable`, and `judged` = `unchanged` + the counts of `changes`. Records do not
-    tell the processing mode, categories asked for and metadata: each is simulated as in mode normal without any.
+    `records` = `judged` + `unknown` + `unreadable`, and `judged` = `unchanged` + the counts of `changes`. Records do
+    not tell the processing mode, categories asked for and metadata: each is simulated as in mode normal without any.
     """
 
     policy_applied: Identifier

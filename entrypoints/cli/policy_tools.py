@@ -84,13 +84,12 @@ def simulate(
     from llama_mapper.entrypoints.containers.policy_tools import read_bundle
     from llama_mapper.entrypoints.settings import Settings
 
+    in_folder = read_bundle(Path(candidate)) if Path(candidate).is_dir() else None
+
     async def run() -> PolicySimulation:
         async with open_simulator(Settings.load(data_dir=data_dir)) as simulator:
-            if Path(candidate).is_dir():
-                bundle = read_bundle(Path(candidate))
-            else:
-                name, _, version = candidate.partition("@")
-                bundle = await simulator.find(tenant, name, version)
+            name, _, version = candidate.partition("@")
+            bundle = in_folder or await simulator.find(tenant, name, version)
             with progress_bar(limit) as advance:
                 return await simulator.simulate(tenant, bundle, limit, lambda done: advance(done, f"{done} records"))
 

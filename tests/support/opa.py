@@ -109,5 +109,5 @@ def _library() -> Path:
         with tempfile.TemporaryDirectory(dir=tempfile.gettempdir()) as unpacked, zipfile.ZipFile(wheel) as archive:
             found = archive.extract(_LIBRARY, unpacked)
             library.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(found, library)
+            Path(found).replace(library)
     return library

@@ -1,7 +1,7 @@
 """OPA's compiler and evaluator behind the REST calls that the product uses; run with a library and a port.
 
-The answers' shapes are those of OPA's server. Every change compiles everything anew, as OPA does, and a change that does
-not compile is undone.
+The answers' shapes are those of OPA's server. Every change compiles everything anew, as OPA does, and a change that
+does not compile is undone.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class BoundedPolicyEngine:
         self._refused: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
     async def evaluate(self, bundle: PolicyBundle, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The bundle's plan; raise `POLICY_INVALID` if it does not compile, fails, takes too long or gives no object."""
+        """The bundle's plan; `POLICY_INVALID` if it does not compile, fails, takes too long or gives no object."""
         if bundle.digest in self._trusted:
             return await self._here.evaluate(bundle, facts)
         until, why = self._refused.get(bundle.digest, (0.0, ""))
@@ -60,6 +60,11 @@ class BoundedPolicyEngine:
             raise PolicyEnforcementError(answer["invalid"])
         plan: dict[str, Any] = answer["plan"]
         return plan
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the process that evaluates, None while there is none."""
+        return self._process.pid
 
     async def close(self) -> None:
         """End the process."""

@@ -1,7 +1,7 @@
 """A policy bundle as a folder of files: what a person writes and `llama-mapper policies add` stores.
 
-`bundle.json` has `name`, `version`, `description` and, from the second on, the `schema` that it is written in; every `*.rego` file below the folder is a module; `data.json`, if
-there is one, is the data.
+`bundle.json` has `name`, `version` and `description`, and the `schema` that the bundle is written in unless that is 1;
+every `*.rego` file below the folder is a module; `data.json`, if there is one, is the data.
 """
 
 from __future__ import annotations

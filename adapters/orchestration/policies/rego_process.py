@@ -44,6 +44,12 @@ class RegoProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Its id, None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
     def ask(self, message: Message, limit_s: float | None = None) -> Message:
         """The answer; raise `PolicyTooSlow` after `limit_s` (the process' own by default) or `PolicyProcessLost`."""
         with self._lock:

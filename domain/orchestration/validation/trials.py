@@ -20,7 +20,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One case: its facts, how to name it, and whether it is a request without any wish, on detectors that are ready."""
+    """One case: its facts and how to name it. `plain`: nothing was asked for and every detector is ready."""
 
     name: str
     content_type: ContentType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyList,
@@ -31,7 +32,9 @@ REQUESTS: tuple[type[Contract], ...] = (
     PolicySimulationRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
+    AssessmentAnswer,
     Assessment,
+    OrchestrationAnswer,
     OrchestrationResponse,
     AnalysisResponse,
     MappingResponse,

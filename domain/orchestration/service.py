@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from time import perf_counter
+from collections.abc import Sequence
+from time import monotonic
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import (
     DetectorFault,
     DetectorInfo,
+    DetectorMode,
     DetectorResult,
     DetectorStatus,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyInfo,
 )
-from llama_mapper.domain.kernel.errors import (
-    ConfigurationError,
-    ErrorCode,
-    OrchestrationError,
-    ValidationError,
-)
+from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ValidationError
 from llama_mapper.domain.kernel.ids import new_id
 from llama_mapper.domain.orchestration.aggregation import aggregate
+from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.coverage import measure_coverage
 from llama_mapper.domain.orchestration.fanout import Call, FanOut
 from llama_mapper.domain.orchestration.findings import FindingReader, MalformedAnswer, Reading
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
-from llama_mapper.domain.orchestration.ports import (
-    Detector,
-    PolicyBundle,
-    PolicyBundles,
-    PolicyEngine,
-    TextDigests,
-)
-from llama_mapper.domain.orchestration.routing import Judgement, Route, Router, Seat, readiness_of
-from llama_mapper.domain.orchestration.verdict import decide
+from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine, TextDigests, Turn
+from llama_mapper.domain.orchestration.roster import DetectorRoster, info_of, readiness_of
+from llama_mapper.domain.orchestration.routing import Judgement, Route, Router, Seat
+from llama_mapper.domain.orchestration.verdict import decide, with_monitored
 
 _REMEMBERED_RUNS = 64
 _NOTHING = Reading()
@@ -45,14 +37,13 @@ _NOTHING = Reading()
 class OrchestrationService:
     """Keeps `OrchestrationApi`.
 
-    `detectors` is read once: the set is fixed over the service's life, readiness is asked anew for every request.
-    Raises `CONFIGURATION_INVALID` for a detector whose declaration is malformed or whose category the catalogue
-    lacks. `content_limit` is in characters.
+    The roster may change at any time; a request goes on with the detectors that it started with. `content_limit` is
+    in characters.
     """
 
     def __init__(
         self,
-        detectors: Mapping[str, Detector],
+        roster: DetectorRoster,
         engine: PolicyEngine,
         bundles: PolicyBundles,
         shipped: Sequence[PolicyBundle],
@@ -61,11 +52,9 @@ class OrchestrationService:
         service_version: str,
         content_limit: int,
     ) -> None:
-        for name, detector in detectors.items():
-            _check(name, detector, catalogue)
-        self._detectors = dict(sorted(detectors.items()))
+        self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped)
-        self._router = Router(self._detectors, engine, catalogue, service_version)
+        self._router = Router(roster, engine, catalogue, service_version)
         self._reader = FindingReader(catalogue, digests)
         self._fan_out = FanOut()
         self._catalogue = catalogue
@@ -74,24 +63,25 @@ class OrchestrationService:
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
-        began = perf_counter()
-        tenant_id = self._admitted(request)
+        began = monotonic()
+        text, turns = text_of(request)
+        tenant_id = self._admitted(request, len(text))
         bundle = await self._policies.find(tenant_id, request.policy_bundle)
         route = await self._router.route(bundle, tenant_id, request)
-        policy_ms = (perf_counter() - began) * 1e3
+        policy_ms = (monotonic() - began) * 1e3
         calls = [_call(seat) for seat in route.seats]
         to_ask = [call for call in calls if call is not None and call.fault is None]
         if to_ask:
-            await self._fan_out.run(to_ask, request.content, began, route.plan.timeout_ms / 1e3)
-        gathered = perf_counter()
-        results, language, undecided = self._results(tenant_id, request.content, route, calls)
+            await self._fan_out.run(to_ask, text, turns, began, route.plan.timeout_ms / 1e3)
+        gathered = monotonic()
+        results, language, undecided = self._results(tenant_id, text, turns, route, calls)
         if results and not any(result.status is DetectorStatus.SUCCESS for result in results):
             states = ", ".join(f"{result.detector}: {result.status}" for result in results)
             raise OrchestrationError(
                 f"not one selected detector answered ({states})", ErrorCode.ALL_DETECTORS_UNAVAILABLE, retryable=True
             )
         judgement = self._judge(route, results, undecided)
-        ended = perf_counter()
+        ended = monotonic()
         version = self._service_version
         provenance = [
             ProvenanceEntry(
@@ -111,7 +101,7 @@ class OrchestrationService:
             request_id=new_id("req"),
             tenant_id=tenant_id,
             content_type=request.content_type,
-            content_length=len(request.content),
+            content_length=len(text),
             language=language,
             detector_results=results,
             aggregation_summary=judgement.summary,
@@ -126,18 +116,18 @@ class OrchestrationService:
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:
         """Every registered detector, by name."""
-        return tuple(_info(detector) for detector in self._detectors.values())
+        return tuple(info_of(detector) for detector in self._roster.detectors.values())
 
     async def policies(self, tenant_id: str) -> tuple[PolicyInfo, ...]:
         """The bundles that the tenant may name, by name."""
         return await self._policies.list(tenant_id)
 
-    def _admitted(self, request: OrchestrationRequest) -> str:
+    def _admitted(self, request: OrchestrationRequest, length: int) -> str:
         if request.tenant_id is None:
             raise ValidationError("tenant_id must be set")
-        if len(request.content) > self._content_limit:
+        if length > self._content_limit:
             raise ValidationError(
-                f"the content has {len(request.content)} characters; at most {self._content_limit} are judged",
+                f"the content has {length} characters; at most {self._content_limit} are judged",
                 ErrorCode.CONTENT_TOO_LARGE,
             )
         if request.categories:
@@ -149,7 +139,7 @@ class OrchestrationService:
         return request.tenant_id
 
     def _results(
-        self, tenant_id: str, content: str, route: Route, calls: Sequence[Call | None]
+        self, tenant_id: str, text: str, turns: tuple[Turn, ...], route: Route, calls: Sequence[Call | None]
     ) -> tuple[tuple[DetectorResult, ...], str | None, list[str]]:
         """Each seat's result, in the plan's order; the content's language as the first detector told it; who is
         undecided.
@@ -160,7 +150,9 @@ class OrchestrationService:
             reading = _NOTHING
             if call is not None and call.fault is None:
                 try:
-                    reading = self._reader.read(tenant_id, content, seat.descriptor, call.answer)
+                    reading = self._reader.read(
+                        tenant_id, text, turns, seat.descriptor, seat.terms.thresholds, call.answer
+                    )
                 except MalformedAnswer as error:
                     call.status = DetectorStatus.FAILED
                     call.fault = DetectorFault(code="MALFORMED_FINDING", message=str(error))
@@ -183,13 +175,20 @@ class OrchestrationService:
         if quiet and (known := route.quiet.get(key)) is not None:
             return known
         plan = route.plan
+        enforced = results
+        if route.monitoring:
+            enforced = tuple(result for result in results if result.mode is DetectorMode.ENFORCE)
         coverage = route.coverages.get(key)
         if coverage is None:
-            coverage = measure_coverage(results, plan)
+            coverage = measure_coverage(enforced, plan)
             if len(route.coverages) < _REMEMBERED_RUNS:
                 route.coverages[key] = coverage
-        summary = aggregate(results, plan, self._catalogue.categories, only=route.only, undecided=undecided)
-        verdict = decide(plan, route.decision.policy_applied, results, summary, coverage)
+        applied, categories = route.decision.policy_applied, self._catalogue.categories
+        summary = aggregate(enforced, plan, categories, only=route.only, undecided=undecided)
+        verdict = decide(plan, applied, enforced, summary, coverage)
+        if len(enforced) < len(results):
+            everything = aggregate(results, plan, categories, only=route.only, undecided=undecided)
+            verdict = with_monitored(verdict, decide(plan, applied, results, everything, coverage))
         judgement = Judgement(summary, coverage, verdict)
         if quiet and len(route.quiet) < _REMEMBERED_RUNS:
             route.quiet[key] = judgement
@@ -200,7 +199,9 @@ def _call(seat: Seat) -> Call | None:
     """The call to make, one that already failed because the detector is not ready, or None for an unknown detector."""
     if seat.detector is None:
         return None
-    call = Call(seat.descriptor.name, seat.detector, seat.timeout_s)
+    terms = seat.terms
+    hedge_after_s = None if terms.hedge_after_ms is None else terms.hedge_after_ms / 1e3
+    call = Call(seat.descriptor.name, seat.detector, seat.timeout_s, terms.retries, hedge_after_s)
     if (why := readiness_of(seat.detector)) is not None:
         call.status = DetectorStatus.UNAVAILABLE
         call.fault = DetectorFault(code="DETECTOR_NOT_READY", message=why)
@@ -217,8 +218,9 @@ def _result(seat: Seat, call: Call | None, reading: Reading, language: str | Non
     if status is DetectorStatus.SUCCESS:
         output, confidence = "clean", seat.terms.clean_confidence
         if reading.findings:
-            strongest = max(reading.findings, key=lambda finding: finding.score)
-            output, confidence = strongest.label, strongest.score
+            strongest = max(reading.findings, key=lambda finding: (not finding.below_threshold, finding.score))
+            if not strongest.below_threshold:
+                output, confidence = strongest.label, strongest.score
     if language is not None and call is not None:
         languages = seat.descriptor.languages
         supported = not languages or language in languages
@@ -233,8 +235,11 @@ def _result(seat: Seat, call: Call | None, reading: Reading, language: str | Non
         findings=reading.findings,
         findings_dropped=reading.dropped,
         language_supported=supported,
+        mode=seat.terms.mode,
+        substitute_for=seat.substitute_for,
         fault=_NOBODY if call is None else call.fault,
         processing_time_ms=0.0 if call is None else min(call.elapsed_ms, 86_400_000.0),
+        metadata=dict(reading.notes or call.notes) if call is not None else {},
     )
 
 
@@ -246,30 +251,3 @@ def _step(result: DetectorResult) -> ProvenanceEntry:
         duration_ms=result.processing_time_ms,
         detail=result.status.value,
     )
-
-
-def _info(detector: Detector) -> DetectorInfo:
-    descriptor, why = detector.descriptor, readiness_of(detector)
-    return DetectorInfo(
-        name=descriptor.name,
-        vendor=descriptor.vendor,
-        vendor_version=descriptor.vendor_version,
-        categories=descriptor.categories,
-        labels=descriptor.labels,
-        languages=descriptor.languages,
-        cost_ms_per_kchar=descriptor.cost_ms_per_kchar,
-        ready=why is None,
-        reason=why or "",
-    )
-
-
-def _check(name: str, detector: Detector, catalogue: CatalogueView) -> None:
-    descriptor = detector.descriptor
-    if descriptor.name != name:
-        raise ConfigurationError(f"the detector registered as '{name}' calls itself '{descriptor.name}'")
-    try:
-        _info(detector)
-    except ValueError as error:
-        raise ConfigurationError(f"the detector '{name}' declares itself wrongly: {error}") from error
-    if unknown := [each for each in descriptor.categories if each not in catalogue.categories]:
-        raise ConfigurationError(f"the detector '{name}' judges unknown categories: {', '.join(unknown)}")

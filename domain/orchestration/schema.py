@@ -69,8 +69,8 @@ def migrate(draft: Draft) -> Migrated:
     return Migrated(draft, first, CURRENT_SCHEMA, tuple(changes))
 
 
-_TERMS_OF_2: Mapping[str, Any] = {"mode": "enforce", "substitutes": [], "retries": 0, "thresholds": {}}
 _PARTS_OF_2: Mapping[str, Any] = {"enforcement": "enforce", "redaction": {"default": "label", "categories": {}}}
+"""What the shipped policy of form 2 reads and that of form 1 did not have."""
 
 
 def _to_2(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
@@ -84,15 +84,11 @@ def _to_2(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         changes.append(f"bundle.json: version is {manifest['version']}")
     data = copy.deepcopy(dict(draft.data))
     defaults = data.get("defaults")
-    if isinstance(defaults, dict) and isinstance(defaults.get("detector_defaults"), dict):
-        for where, part, added in (
-            ("data.defaults.detector_defaults", defaults["detector_defaults"], _TERMS_OF_2),
-            ("data.defaults", defaults, _PARTS_OF_2),
-        ):
-            for key, value in added.items():
-                if key not in part:
-                    part[key] = copy.deepcopy(value)
-                    changes.append(f"{where}.{key} is added at its default")
+    if isinstance(defaults, dict) and "detector_defaults" in defaults:
+        for key, value in _PARTS_OF_2.items():
+            if key not in defaults:
+                defaults[key] = copy.deepcopy(value)
+                changes.append(f"data.json: defaults.{key} is added with its default")
     return Draft(manifest, data), tuple(changes)
 
 

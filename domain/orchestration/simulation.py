@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import (
+    DetectorMode,
     DetectorResult,
     DetectorStatus,
     OrchestrationResponse,
@@ -23,7 +24,7 @@ from llama_mapper.domain.contracts.orchestration import (
 )
 from llama_mapper.domain.orchestration.aggregation import aggregate
 from llama_mapper.domain.orchestration.coverage import measure_coverage
-from llama_mapper.domain.orchestration.model import Plan
+from llama_mapper.domain.orchestration.model import DetectorTerms, Plan
 from llama_mapper.domain.orchestration.verdict import decide
 
 UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
@@ -47,25 +48,62 @@ def simulate_record(
     response: OrchestrationResponse, plan: Plan, policy_applied: str, catalogue: CatalogueView
 ) -> SimulatedRecord:
     """What `plan` decides of the results in `response`."""
-    recorded = {result.detector: result for result in response.detector_results}
-    missing = tuple(name for name in plan.selected if name not in recorded)
     before, covered = response.verdict.action, response.coverage.sufficient
+    plan, results, missing = _cast(response, plan)
     if missing:
         return SimulatedRecord(before, None, covered, False, missing)
-    results = [recorded[name] for name in plan.selected]
     undecided = [result.detector for result in results if _is_undecided(result, catalogue)]
-    coverage = measure_coverage(results, plan)
-    summary = aggregate(results, plan, catalogue.categories, undecided=undecided)
-    verdict = decide(plan, policy_applied, results, summary, coverage)
+    enforced = [result for result in results if result.mode is DetectorMode.ENFORCE]
+    coverage = measure_coverage(enforced, plan)
+    summary = aggregate(enforced, plan, catalogue.categories, undecided=undecided)
+    verdict = decide(plan, policy_applied, enforced, summary, coverage)
     return SimulatedRecord(before, verdict.action, covered, coverage.sufficient)
 
 
+def _cast(response: OrchestrationResponse, plan: Plan) -> tuple[Plan, list[DetectorResult], tuple[str, ...]]:
+    """The plan with terms for substitutes, the results that it would have had, and who it would have asked in vain.
+
+    A detector that was unavailable then is so again, and its substitute stands in if it took part then.
+    """
+    recorded = {result.detector: result for result in response.detector_results}
+    results: list[DetectorResult] = []
+    missing: list[str] = []
+    extra: dict[str, DetectorTerms] = {}
+    for name in plan.selected:
+        terms = plan.terms[name]
+        result = recorded.get(name)
+        if result is None:
+            missing.append(name)
+            continue
+        results.append(_under(result, terms))
+        if result.status is DetectorStatus.UNAVAILABLE and terms.substitutes:
+            free = [each for each in terms.substitutes if each not in plan.terms and each not in extra]
+            stand_in = next((each for each in free if each in recorded), None)
+            if stand_in is not None:
+                extra[stand_in] = terms
+                results.append(_under(recorded[stand_in], terms, substitute_for=name))
+            else:
+                missing += free[:1]
+    return replace(plan, terms={**plan.terms, **extra}) if extra else plan, results, tuple(missing)
+
+
+def _under(result: DetectorResult, terms: DetectorTerms, substitute_for: str | None = None) -> DetectorResult:
+    """The result as these terms would have it counted."""
+    findings = tuple(
+        finding
+        if finding.below_threshold is (below := finding.score < terms.thresholds.get(finding.label, 0.0))
+        else finding.model_copy(update={"below_threshold": below})
+        for finding in result.findings
+    )
+    changes = {"mode": terms.mode, "findings": findings, "substitute_for": substitute_for}
+    return result.model_copy(update=changes)
+
+
 def _is_undecided(result: DetectorResult, catalogue: CatalogueView) -> bool:
-    if result.status is not DetectorStatus.SUCCESS:
-        return False
     for finding in result.findings:
         match = catalogue.match(result.vendor, result.vendor_version, finding.label)
-        if match is None or match.canonical in UNDECIDED:
+        canonical = finding.declared if match is None else match.canonical
+        if canonical is None or canonical in UNDECIDED:
             return True
     return False
 

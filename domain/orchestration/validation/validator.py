@@ -81,8 +81,8 @@ class DeepBundleValidator:
             if not isinstance(plan, Plan):
                 found.append((trial.name, error(ProblemCode.PLAN_INVALID, "plan", plan)))
                 continue
-            selected.update(plan.selected, _substitutes(given))
-            found += [(trial.name, each) for each in self._plan_problems(plan, given, trial, detectors)]
+            selected.update(plan.selected, _substitutes(plan))
+            found += [(trial.name, each) for each in self._plan_problems(plan, trial, detectors)]
         yield from each_once(found)
         if detectors:
             yield from data_problems(bundle.data, tenant_id, detectors, selected)
@@ -95,12 +95,10 @@ class DeepBundleValidator:
                 message = f"no test and no trial comes to line {lines} of '{part.rule}'"
                 yield warning(ProblemCode.LINES_UNREACHED, where, message)
 
-    def _plan_problems(
-        self, plan: Plan, given: object, trial: Trial, detectors: Mapping[str, Registered]
-    ) -> Iterator[Problem]:
+    def _plan_problems(self, plan: Plan, trial: Trial, detectors: Mapping[str, Registered]) -> Iterator[Problem]:
         if detectors:
             yield from unknown_names(plan, detectors, self._categories)
-            for name in _substitutes(given):
+            for name in sorted(_substitutes(plan)):
                 if name not in detectors:
                     message = f"no detector '{name}' is registered"
                     yield error(ProblemCode.UNKNOWN_DETECTOR, "plan.detectors.terms", message)
@@ -129,7 +127,6 @@ def _plan(given: Mapping[str, Any] | str) -> Plan | str:
         return refused.message
 
 
-def _substitutes(given: object) -> set[str]:
-    """Detectors that a valid plan names to stand in for others."""
-    terms = given["detectors"]["terms"].values() if isinstance(given, Mapping) else ()
-    return {name for entry in terms for name in entry.get("substitutes", ())}
+def _substitutes(plan: Plan) -> set[str]:
+    """Detectors that stand in for others."""
+    return {name for terms in plan.terms.values() for name in terms.substitutes}

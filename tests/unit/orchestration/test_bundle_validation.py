@@ -161,9 +161,11 @@ async def test_equally_strong_rules_are_shadowed_and_rising_ones_are_not() -> No
 
 
 async def test_a_rule_that_no_test_and_no_trial_comes_to_is_named_with_its_line() -> None:
-    extra = 'package llama_mapper.policy\n\nimport rego.v1\n\nnever if input.content_type == "video"\n'
-    report = await report_on(changed({"extra.rego": extra}))
-    assert ("RULE_UNREACHED", "extra.rego:5") in found(report)
+    head = "package llama_mapper.policy\n\nimport rego.v1\n\n"
+    unused = head + "unused(x) := x + 1\n"
+    assert ("RULE_UNREACHED", "extra.rego:5") in found(await report_on(changed({"extra.rego": unused})))
+    never = head + 'video if {\n\tinput.content_type == "video"\n\tinput.metadata.long\n}\n'
+    assert ("LINES_UNREACHED", "extra.rego:5") in found(await report_on(changed({"extra.rego": never})))
 
 
 async def test_errors_come_before_warnings() -> None:

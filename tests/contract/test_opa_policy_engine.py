@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from llama_mapper.adapters.orchestration.policies.opa_policy_engine import OpaPolicyEngine, open_opa_client
 from llama_mapper.adapters.orchestration.policies.rego_relocation import relocated
+from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.kernel.errors import (
     ConfigurationError,
     ErrorCode,
@@ -24,6 +26,9 @@ from llama_mapper.domain.kernel.errors import (
 )
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.ports import PolicyBundle
+from llama_mapper.entrypoints.containers.root import running_monolith
+from llama_mapper.entrypoints.settings import Settings
+from tests.support.apis import word_detectors
 from tests.support.opa import PolicyServer
 from tests.support.servers import free_port
 
@@ -190,6 +195,32 @@ async def test_a_server_that_is_not_there_or_slow_is_retryable() -> None:
         await engine.evaluate(bundle("plan := {}"), {})
     await engine.close()
     assert (late.value.error_code, late.value.retryable) == (ErrorCode.REQUEST_TIMEOUT, True)
+
+
+async def test_the_settings_choose_the_server_and_a_request_is_judged_by_it(opa: PolicyServer, tmp_path: Path) -> None:
+    settings = Settings.load(
+        data_dir=tmp_path, detector_workers=0, policy_engine="opa", opa_url=opa.url, policy_timeout_ms=30_000
+    )
+    async with running_monolith(settings, word_detectors()) as running:
+        assert running.orchestration is not None
+        answer = await running.orchestration.orchestrate(OrchestrationRequest(content="hello", tenant_id="local"))
+        assert answer.policy.policy_applied.startswith("default@")
+        assert len(answer.detector_results) == 2
+
+
+async def test_a_server_that_is_down_is_a_retryable_error_of_the_request(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = Settings.load(data_dir=tmp_path, detector_workers=0, policy_engine="opa", opa_url=url)
+    async with running_monolith(settings, word_detectors()) as running:
+        assert running.orchestration is not None
+        with pytest.raises(ServiceError) as caught:
+            await running.orchestration.orchestrate(OrchestrationRequest(content="hello", tenant_id="local"))
+    assert (caught.value.error_code, caught.value.retryable) == (ErrorCode.SERVICE_UNAVAILABLE, True)
+
+
+def test_choosing_the_server_without_its_url_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="opa_url"):
+        Settings.load(policy_engine="opa")
 
 
 SOURCE = """\

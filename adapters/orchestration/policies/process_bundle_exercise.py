@@ -83,9 +83,12 @@ class _Run:
 def _unreached(rules: Sequence[Mapping[str, Any]], report: Message) -> list[UnreachedLines]:
     found = []
     for rule in rules:
+        if rule["path"] not in report["reached"]:  # regorus leaves out modules that nothing came to
+            found.append(UnreachedLines(rule["path"], rule["name"], (rule["first"],), whole=True))
+            continue
         own = range(rule["first"], rule["last"] + 1)
-        lines = tuple(line for line in report["unreached"].get(rule["path"], ()) if line in own)
+        lines = tuple(line for line in report["unreached"][rule["path"]] if line in own)
         if lines:
-            whole = not any(line in own for line in report["reached"].get(rule["path"], ()))
+            whole = not any(line in own for line in report["reached"][rule["path"]])
             found.append(UnreachedLines(rule["path"], rule["name"], lines, whole))
     return found

@@ -24,6 +24,16 @@ BUNDLES = {bundle.name: bundle for bundle in load_shipped_bundles()}
 PASSING = "package policy_test\n\nimport rego.v1\n\ntest_it if data.defaults.coverage.threshold == 0.8\n"
 
 
+NEVER = """\
+plan := {"video": video}
+
+video if {
+	input.content_type == "video"
+	input.metadata.long
+}
+"""
+
+
 async def report_on(bundle: PolicyBundle, registered: tuple[Registered, ...] = REGISTERED) -> ValidationReport:
     validator = DeepBundleValidator(ProcessBundleExercise(30, 120), lambda: registered, CATEGORIES)
     return await validator.validate(bundle, "t1")
@@ -164,8 +174,8 @@ async def test_a_rule_that_no_test_and_no_trial_comes_to_is_named_with_its_line(
     head = "package llama_mapper.policy\n\nimport rego.v1\n\n"
     unused = head + "unused(x) := x + 1\n"
     assert ("RULE_UNREACHED", "extra.rego:5") in found(await report_on(changed({"extra.rego": unused})))
-    never = head + 'video if {\n\tinput.content_type == "video"\n\tinput.metadata.long\n}\n'
-    assert ("LINES_UNREACHED", "extra.rego:5") in found(await report_on(changed({"extra.rego": never})))
+    never = make_bundle("b", "1", "", {"policy.rego": head + NEVER}, {})
+    assert ("LINES_UNREACHED", "policy.rego:9") in found(await report_on(never))
 
 
 async def test_errors_come_before_warnings() -> None:

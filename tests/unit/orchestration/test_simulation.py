@@ -61,6 +61,18 @@ def test_the_policy_that_decided_decides_the_same_again(
     assert (result.after, result.covered_after) == (response.verdict.action, response.coverage.sufficient)
 
 
+async def test_an_ambiguous_answer_is_no_silence_in_a_simulation_either() -> None:
+    detectors = [
+        ScriptedDetector("a", (EMAIL,), says(("controversial", 0.9))),
+        ScriptedDetector("b", (EMAIL,), says((EMAIL, 0.6))),
+    ]
+    plan = raw_plan(
+        ["a", "b"], own={"a": {"clean_confidence": 0.9}}, conflicts={"default": "highest_confidence", "categories": {}}
+    )
+    response = await recorded(*detectors, plan=plan)
+    assert (response.verdict.action, simulated(response, plan).after) == (VerdictAction.FLAG, VerdictAction.FLAG)
+
+
 async def test_another_threshold_changes_the_verdict_without_asking_a_detector_again() -> None:
     detector = ScriptedDetector("a", (EMAIL,), says((EMAIL, 0.6)))
     response = await recorded(detector)

@@ -136,6 +136,18 @@ class Settings(BaseSettings):
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 
+    policy_engine: Literal["regorus", "opa"] = "regorus"
+    """What evaluates policies: the engine that is built in, or an OPA server."""
+
+    opa_url: AnyHttpUrl | None = None
+    """Base URL of the OPA server, for `policy_engine` `opa`."""
+
+    opa_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
+    """Bearer token for the OPA server, where it wants one."""
+
+    policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
+    """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
+
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 
@@ -220,6 +232,12 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError("each must be an IP address or a network such as 10.0.0.0/8") from None
         return proxies
+
+    @model_validator(mode="after")
+    def _engine_has_its_server(self) -> Self:
+        if self.policy_engine == "opa" and self.opa_url is None:
+            raise ValueError("policy_engine opa needs opa_url")
+        return self
 
     @model_validator(mode="after")
     def _both_links_or_none(self) -> Self:

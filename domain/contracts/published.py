@@ -21,6 +21,7 @@ from llama_mapper.domain.contracts.orchestration import (
     OrchestrationResponse,
     PolicyList,
 )
+from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
@@ -28,6 +29,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     AnalysisRequest,
     MappingRequest,
     LabelMappingRequest,
+    PolicySimulationRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
@@ -41,6 +43,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     DetectorList,
     PolicyList,
     EvidenceEnvelope,
+    PolicySimulation,
 )
 
 

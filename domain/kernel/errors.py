@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
     POLICY_INVALID = "POLICY_INVALID"
+    POLICY_SCHEMA_UNSUPPORTED = "POLICY_SCHEMA_UNSUPPORTED"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
@@ -159,6 +160,7 @@ class EvidenceError(ServiceError):
 _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
+    ErrorCode.POLICY_SCHEMA_UNSUPPORTED: PolicyEnforcementError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,

@@ -17,6 +17,7 @@ from llama_mapper.entrypoints.cli import (
     openapi,
     plugins,
     policies,
+    policy_tools,
     schemas,
     serve,
 )
@@ -33,6 +34,9 @@ app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
+policies.app.command("lint")(policy_tools.lint)
+policies.app.command("migrate")(policy_tools.migrate)
+policies.app.command("simulate")(policy_tools.simulate)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
-from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
@@ -23,6 +22,7 @@ from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, opa_engine
 from llama_mapper.entrypoints.containers.shared_state import SharedState
 from llama_mapper.entrypoints.settings import Settings
 
@@ -99,9 +99,13 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     database = providers.Singleton(database_for, platform.settings, "orchestration")
     bundles = providers.Singleton(SqlPolicyBundles, database)
     records = providers.Singleton(SqlDetectorRecords, database)
-    engine = providers.Singleton(RegorusPolicyEngine)
     plugins = providers.Singleton(plugins_of, platform.settings, platform.catalogue, more_detectors)
     shipped = providers.Singleton(_bundles, plugins)
+    engine = providers.Selector(
+        platform.settings.provided.policy_engine,
+        regorus=providers.Singleton(bounded_engine, platform.settings, shipped),
+        opa=providers.Singleton(opa_engine, platform.settings),
+    )
     pool = providers.Singleton(
         WorkerPool,
         providers.Callable(_all_factories, platform.settings, plugins),
@@ -142,4 +146,5 @@ async def running_orchestration(
             await container.records().observe(declared, platform.clock()())
             yield container
         finally:
+            await container.engine().close()
             await pool.close()

@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
@@ -47,6 +48,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),
+            simulator=policy_simulator(platform, orchestration, chain),
             checks={
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)

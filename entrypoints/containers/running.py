@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
+    from llama_mapper.entrypoints.policy_simulation import PolicySimulator
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -43,6 +44,7 @@ class Running:
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None
+    simulator: PolicySimulator | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 

@@ -25,6 +25,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.assessment import running_assessment
     from llama_mapper.entrypoints.containers.links import running_links
     from llama_mapper.entrypoints.containers.orchestration import running_orchestration
+    from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
@@ -43,6 +44,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             orchestration=orchestration.service(),
             streams=orchestration.service(),
             assessments=chain.service(),
+            simulator=policy_simulator(platform, orchestration, chain),
             checks={
                 **{f"database.{database.context}": database_check(database) for database in databases},
                 "link.analysis": links.analysis_link().is_ready,

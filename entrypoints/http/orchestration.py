@@ -57,6 +57,7 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
                 ErrorCode.POLICY_NOT_FOUND,
                 ErrorCode.UNPROCESSABLE_CONTENT,
                 ErrorCode.ALL_DETECTORS_UNAVAILABLE,
+                ErrorCode.SERVICE_UNAVAILABLE,
                 ErrorCode.REQUEST_TIMEOUT,
                 ErrorCode.POLICY_INVALID,
             ),

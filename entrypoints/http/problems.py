@@ -21,6 +21,7 @@ PROBLEM_TYPE = "application/problem+json"
 STATUS: dict[ErrorCode, int] = {
     ErrorCode.INVALID_REQUEST: 400,
     ErrorCode.POLICY_NOT_FOUND: 400,
+    ErrorCode.POLICY_SCHEMA_UNSUPPORTED: 400,
     ErrorCode.FRAMEWORK_NOT_FOUND: 400,
     ErrorCode.EDITION_NOT_FOUND: 400,
     ErrorCode.CATEGORY_NOT_FOUND: 400,

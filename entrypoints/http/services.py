@@ -18,6 +18,7 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
@@ -92,6 +93,8 @@ def operations_of(
         operations += orchestration_operations(running.orchestration, body_limit)
     if running.streams is not None:
         operations += streaming_operations(running.streams, body_limit, stream_limit_s)
+    if running.simulator is not None:
+        operations += policy_simulation_operations(running.simulator, body_limit)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -107,6 +110,7 @@ def monolith_openapi() -> dict[str, Any]:
         *moderation_operations(unused, service_version(), 0),
         *orchestration_operations(unused, 0),
         *streaming_operations(unused, 0, 0.0),
+        *policy_simulation_operations(unused, 0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

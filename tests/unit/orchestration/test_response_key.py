@@ -67,8 +67,3 @@ def test_a_digest_tells_how_its_parts_were_divided(one: list[bytes], other: list
     assert (DIGESTS.digest("acme", "p", *one) == DIGESTS.digest("acme", "p", *other)) is (one == other)
     assert DIGESTS.digest("acme", "p", *one) != DIGESTS.digest("acme", "q", *one)
     assert DIGESTS.digest("acme", "p", *one) != DIGESTS.digest("globex", "p", *one)
-
-
-def test_a_key_belongs_to_a_tenant() -> None:
-    with pytest.raises(ValueError, match="tenant"):
-        key(tenant_id=None)

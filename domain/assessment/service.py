@@ -50,8 +50,11 @@ class AssessmentService:
         self._clock = clock
         self._on_assessed = on_assessed
 
-    async def assess(self, request: AssessmentRequest) -> AssessmentRecord:
-        """See `AssessmentApi.assess`. Unknown frameworks are refused before any detector runs."""
+    async def assess(self, request: AssessmentRequest, *, assessment_id: str | None = None) -> AssessmentRecord:
+        """See `AssessmentApi.assess`. Unknown frameworks are refused before any detector runs.
+
+        `assessment_id` is for who must know the record's id beforehand; a record with it already is `CONFLICT`.
+        """
         tenant_id = request.tenant_id
         if tenant_id is None:
             raise ValidationError("an assessment needs a tenant")
@@ -73,7 +76,7 @@ class AssessmentService:
             )
         )
         labelled = perf_counter()
-        assessment_id = new_id("asm")
+        assessment_id = assessment_id or new_id("asm")
         envelope = seal(evidence_document(assessment_id, created_at, orchestrated, analysed, mapped), self._signer)
         sealed = perf_counter()
         assessment = Assessment(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
@@ -23,6 +24,7 @@ from llama_mapper.domain.contracts.orchestration import (
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
+    BatchRequest,
     OrchestrationRequest,
     AnalysisRequest,
     MappingRequest,
@@ -30,6 +32,9 @@ REQUESTS: tuple[type[Contract], ...] = (
 )
 RESPONSES: tuple[type[Contract], ...] = (
     Assessment,
+    Job,
+    JobPage,
+    JobEvent,
     OrchestrationResponse,
     AnalysisResponse,
     MappingResponse,

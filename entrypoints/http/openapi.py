@@ -11,6 +11,10 @@ from pydantic.json_schema import models_json_schema
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
 
+_MEANING = {
+    202: "Accepted: it runs in the background.",
+    206: "The answer; coverage is below the policy's threshold.",
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -60,9 +64,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         "description": f"Needs the scope `{operation.scope.value}`.",
         "responses": {
             str(status): {
-                "description": "The answer; coverage is below the policy's threshold."
-                if status == 206
-                else "The answer.",
+                "description": _MEANING.get(status, "The answer."),
                 "content": {"application/json": {"schema": _one_of(models, names, "serialization")}},
             }
             for status, models in operation.responses.items()
@@ -89,6 +91,10 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
     parameters += [
         {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
         for q in operation.query
+    ]
+    parameters += [
+        {"name": h.name, "in": "header", "required": False, "description": h.description, "schema": h.schema}
+        for h in operation.headers
     ]
     if parameters:
         document["parameters"] = parameters

@@ -31,7 +31,7 @@ _LATE = "the request took longer than this server allows"
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter and its JSON schema."""
+    """A query parameter, or a header, and its JSON schema."""
 
     name: str
     description: str
@@ -64,6 +64,7 @@ class Operation:
     requests: tuple[type[BaseModel], ...] = ()
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
+    headers: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
 
     @property

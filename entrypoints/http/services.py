@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.health import health_routes
+from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
@@ -50,7 +51,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
     metrics = platform.metrics()
     return create_application(
-        operations_of(running, platform.catalogue(), settings.body_limit),
+        operations_of(running, platform.catalogue(), settings.body_limit, settings.batch_body_limit),
         health_routes(running.checks, running.notes, metrics.render),
         authenticator,
         metrics.on_request,
@@ -60,12 +61,16 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
 
 
-def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+def operations_of(
+    running: Running, catalogue: CatalogueView, body_limit: int, batch_body_limit: int
+) -> list[Operation]:
     """The operations of the Apis that run here."""
     operations: list[Operation] = []
     if running.assessments is not None:
-        operations += assessment_operations(running.assessments, body_limit)
+        operations += assessment_operations(running.assessments, body_limit, running.jobs)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
+    if running.jobs is not None:
+        operations += job_operations(running.jobs, batch_body_limit)
     if running.orchestration is not None:
         operations += orchestration_operations(running.orchestration, body_limit)
     if running.analysis is not None:
@@ -81,6 +86,7 @@ def monolith_openapi() -> dict[str, Any]:
     operations = [
         *assessment_operations(unused, 0),
         *moderation_operations(unused, service_version(), 0),
+        *job_operations(unused, 0),
         *orchestration_operations(unused, 0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),

@@ -110,7 +110,7 @@ class SqlJobs:
             done, failed, total = await self._count(connection, key)
             status = final_status(done, failed, total, incomplete)
             error = await self._error(connection, key, status)
-            webhook = case((JOBS.c.webhook_url.is_not(None), at))
+            webhook_at = at if await connection.scalar(select(JOBS.c.webhook_url).where(_is(key))) else None
             await connection.execute(
                 update(JOBS)
                 .where(_is(key))
@@ -120,14 +120,14 @@ class SqlJobs:
                     error_code=error and error.code,
                     error_message=error and error.message,
                     error_retryable=error and error.retryable,
-                    webhook_next_at=webhook,
+                    webhook_next_at=webhook_at,
                 )
             )
             row = (await connection.execute(select(JOBS).where(_is(key)))).one()
             await connection.execute(
                 update(JOB_AGENDA)
                 .where(JOB_AGENDA.c.job_id == key.id)
-                .values(lease_until=None, expires_at=expires_at, webhook_at=at if row.webhook_url else None)
+                .values(lease_until=None, expires_at=expires_at, webhook_at=webhook_at)
             )
         return summary_of(row)
 

@@ -185,9 +185,9 @@ class JobRunner:
             await self._store.report(job.key, job.started_at, outcomes)
         except BaseException as error:
             job.unwritten[:0], job.dirty = outcomes, True
-            if not isinstance(error, ServiceError):
+            if not isinstance(error, Exception):
                 raise
-            self.store_failures += 1
+            self.store_failures += 1  # whatever a store raises, the runner must live on
             return False
         return True
 
@@ -219,7 +219,7 @@ class JobRunner:
         now = self._clock()
         try:
             ended = await self._store.end(key, incomplete, now, now + timedelta(seconds=self._limits.ttl_s))
-        except ServiceError:
+        except Exception:  # whatever a store raises, the runner must live on
             self.store_failures += 1
             return False
         if ended is not None:
@@ -238,7 +238,7 @@ class JobRunner:
                 for held in await self._store.take_lapsed(self._owner, self._clock(), self._lease(), SWEEP):
                     await self._end(held.key, _ending_of(held))
                 await self._store.remove_expired(self._clock(), SWEEP)
-            except ServiceError:
+            except Exception:  # whatever a store raises, the runner must live on
                 self.store_failures += 1
             await asyncio.sleep(self._limits.lease_s / 3)
 

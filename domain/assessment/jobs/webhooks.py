@@ -11,7 +11,6 @@ from llama_mapper.domain.assessment.jobs.model import DeliveryAttempt, JobKey, W
 from llama_mapper.domain.assessment.jobs.ports import JobStore, WebhookSender, WebhookSigner
 from llama_mapper.domain.contracts.jobs import JobEvent, JobSummary, WebhookDelivery, WebhookStatus
 from llama_mapper.domain.kernel.clock import Clock
-from llama_mapper.domain.kernel.errors import ServiceError
 
 AT_ONCE = 16
 CLAIM_S = 60.0
@@ -75,7 +74,7 @@ class WebhookDispatcher:
             self._soon.clear()
             try:
                 more = await self.deliver_due()
-            except ServiceError:
+            except Exception:  # whatever a store raises, the dispatcher must live on
                 self.store_failures += 1
                 more = 0
             if not more:
@@ -84,7 +83,7 @@ class WebhookDispatcher:
     async def _deliver(self, key: JobKey) -> None:
         try:
             await self._attempt(key)
-        except ServiceError:  # the claim lapses, and it is due again
+        except Exception:  # whatever broke, the claim lapses, and it is due again
             self.store_failures += 1
 
     async def _attempt(self, key: JobKey) -> None:

@@ -111,7 +111,8 @@ def _parsed(url: str) -> httpx2.URL | None:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError):
         return None
-    return parsed if parsed.scheme in _PORTS and parsed.host and not parsed.userinfo else None
+    good = parsed.scheme in _PORTS and parsed.host and not parsed.userinfo and 1 <= (parsed.port or 1) <= 65_535
+    return parsed if good else None
 
 
 def _host(url: httpx2.URL) -> str:

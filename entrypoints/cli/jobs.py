@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.links.http_jobs import HttpJobs
     from llama_mapper.domain.contracts.jobs import Job, JobSummary
+    from llama_mapper.entrypoints.containers.remote_jobs import RemoteJobs
 
 app = typer.Typer(help="Jobs: assessments in the background of a running server.")
 
@@ -76,7 +76,7 @@ def wait(
     from llama_mapper.domain.contracts.jobs import JobStatus
     from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError
 
-    async def run(jobs: HttpJobs) -> Job:
+    async def run(jobs: RemoteJobs) -> Job:
         try:
             async with asyncio.timeout(timeout):
                 return await _until_ended(jobs, job_id)
@@ -90,7 +90,7 @@ def wait(
         raise typer.Exit(1)
 
 
-async def _until_ended(jobs: HttpJobs, job_id: str) -> Job:
+async def _until_ended(jobs: RemoteJobs, job_id: str) -> Job:
     from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
     from llama_mapper.entrypoints.cli.progress import item_progress
 
@@ -113,7 +113,7 @@ async def _until_ended(jobs: HttpJobs, job_id: str) -> Job:
             pause = min(pause * 1.5, _LAST_POLL_S)
 
 
-def _ask(url: str, key: str | None, call: Callable[[HttpJobs], Awaitable[Result]]) -> Result:
+def _ask(url: str, key: str | None, call: Callable[[RemoteJobs], Awaitable[Result]]) -> Result:
     from llama_mapper.entrypoints.containers.remote_jobs import open_remote_jobs
 
     async def run() -> Result:

@@ -45,6 +45,7 @@ class WebhookDispatcher:
         self._poll_s = poll_s
         self._jitter = jitter
         self._soon = asyncio.Event()
+        self._next: list[datetime] = []
         self._task: asyncio.Task[None] | None = None
         self.store_failures = 0
 
@@ -78,7 +79,14 @@ class WebhookDispatcher:
                 self.store_failures += 1
                 more = 0
             if not more:
-                await _either(self._soon, self._poll_s)
+                await _either(self._soon, self._pause())
+
+    def _pause(self) -> float:
+        """Seconds until the next attempt that this process knows of, or until it is time to look for others'."""
+        now = self._clock()
+        self._next = sorted(at for at in self._next if at > now)
+        soonest = (self._next[0] - now).total_seconds() if self._next else self._poll_s
+        return min(self._poll_s, soonest)
 
     async def _deliver(self, key: JobKey) -> None:
         try:
@@ -97,6 +105,8 @@ class WebhookDispatcher:
         now = self._clock()
         after = delivery_after(job.webhook, attempt, self._limits, job.ended_at, now, self._jitter())
         await self._store.record_delivery(key, after)
+        if after.next_attempt_at is not None:
+            self._next.append(after.next_attempt_at)
         self._on_attempt("retried" if after.status is WebhookStatus.PENDING else after.status.value)
 
 

@@ -19,7 +19,8 @@ from llama_mapper.adapters.assessment.webhook_addresses import WebhookHosts
 from llama_mapper.adapters.assessment.webhook_signatures import StandardWebhookSigner
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import migrate
-from llama_mapper.domain.assessment.jobs.model import ACTIVE, JobLimits
+from llama_mapper.domain.assessment.jobs.model import ACTIVE, JobKey, JobLimits
+from llama_mapper.domain.assessment.jobs.ports import NewJob
 from llama_mapper.domain.assessment.jobs.runner import JobRunner
 from llama_mapper.domain.assessment.jobs.service import JobService
 from llama_mapper.domain.assessment.ports import AssessmentRow
@@ -83,9 +84,15 @@ class Chain:
 class Process:
     """One server's part in jobs; several can share a database."""
 
-    def __init__(self, database: Database, limits: JobLimits = LIMITS, ahead: timedelta = timedelta()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        limits: JobLimits = LIMITS,
+        ahead: timedelta = timedelta(),
+        store: SqlJobs | None = None,
+    ) -> None:
         self.ahead = ahead
-        self.store = SqlJobs(database)
+        self.store = store or SqlJobs(database)
         self.chain = Chain(SqlAssessments(database))
         self.ended: list[JobSummary] = []
         self.runner = JobRunner(self.chain, self.store, self.now, limits, self.ended.append)
@@ -341,16 +348,17 @@ async def test_a_server_that_was_thought_dead_adds_what_it_did_and_stops(
     assert {item.assessment_id for item in job.items if item.assessment_id} == stored
 
 
-async def test_a_job_that_was_stored_and_never_begun_is_interrupted(database: Database) -> None:
-    process = Process(database)
-    await process.runner.start()
-    add = process.store.add
+class LosesTheAnswer(SqlJobs):
+    """Stores the job, and cannot say so."""
 
-    async def lose_the_answer(*arguments: Any) -> None:
-        await add(*arguments)
+    async def add(self, job: NewJob, owner: str, lease_until: datetime) -> None:
+        await super().add(job, owner, lease_until)
         raise StoreError("the connection was lost")
 
-    process.store.add = lose_the_answer  # type: ignore[method-assign]  # only the answer is lost, the row is real
+
+async def test_a_job_that_was_stored_and_never_begun_is_interrupted(database: Database) -> None:
+    process = Process(database, store=LosesTheAnswer(database))
+    await process.runner.start()
     with pytest.raises(StoreError):
         await process.submit("x")
     [job] = (await process.jobs.page("acme", limit=10)).items
@@ -384,19 +392,20 @@ async def _rows(database: Database, table: str) -> int:
     return int((await database.sqlite_rows(f"SELECT count(*) FROM {table}"))[0][0])
 
 
-async def test_a_store_that_is_away_at_the_end_is_waited_for(database: Database) -> None:
-    process = Process(database)
-    end, refusals = process.store.end, 2
+class AwayTwice(SqlJobs):
+    """Cannot be reached the first two times that a job ends."""
 
-    async def refuse_twice(*arguments: Any) -> JobSummary | None:
-        nonlocal refusals
-        if refusals:
-            refusals -= 1
+    away = 2
+
+    async def end(self, key: JobKey, incomplete: JobStatus, at: datetime, expires_at: datetime) -> JobSummary | None:
+        if self.away:
+            self.away -= 1
             raise StoreError("away")
-        return await end(*arguments)
+        return await super().end(key, incomplete, at, expires_at)
 
-    process.store.end = refuse_twice  # type: ignore[method-assign]  # a store that comes back
-    async with process.running():
+
+async def test_a_store_that_is_away_at_the_end_is_waited_for(database: Database) -> None:
+    async with Process(database, store=AwayTwice(database)).running() as process:
         job = await process.until_ended(await process.submit("x"))
     assert job.status is JobStatus.SUCCEEDED
     assert process.runner.store_failures == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 BODY_ERRORS = (
     ErrorCode.INVALID_REQUEST,
@@ -74,8 +75,33 @@ class Operation:
         return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
+def routes_of(operations: Sequence[Operation], authenticator: Authenticator, timeout_s: float) -> list[Route]:
+    """The operations as routes, one a path: only so does a 405 name every method that the path has."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, []).append(operation)
+    return [_shared_route(path, some, authenticator, timeout_s) for path, some in by_path.items()]
+
+
 def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
-    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
+    """One operation as a route."""
+    endpoint = _endpoint_of(operation, authenticator, timeout_s)
+    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+
+
+def _shared_route(path: str, operations: list[Operation], authenticator: Authenticator, timeout_s: float) -> Route:
+    if len(operations) == 1:
+        return route_of(operations[0], authenticator, timeout_s)
+    endpoints = {operation.method: _endpoint_of(operation, authenticator, timeout_s) for operation in operations}
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, endpoint, methods=list(endpoints), name=operations[0].id)
+
+
+def _endpoint_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Endpoint:
+    """The operation authenticated, permitted, handled in time, and every error answered as a problem."""
     handler, scope = operation.handler, operation.scope
 
     async def endpoint(request: Request) -> Response:
@@ -95,4 +121,4 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
         except Exception as error:
             return failure(error)
 
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+    return endpoint

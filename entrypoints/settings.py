@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
+    stream_timeout_ms: Annotated[int, Field(ge=100, le=86_400_000)] = 600_000
+    """Milliseconds that a text which is judged while it is written may take in all."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
 from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyList,
@@ -31,10 +32,12 @@ REQUESTS: tuple[type[Contract], ...] = (
     LabelMappingRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
+    AssessmentAnswer,
     Assessment,
     Job,
     JobPage,
     JobEvent,
+    OrchestrationAnswer,
     OrchestrationResponse,
     AnalysisResponse,
     MappingResponse,

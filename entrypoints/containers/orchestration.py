@@ -14,6 +14,7 @@ from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetector
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -72,9 +73,10 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         workers=platform.settings.provided.detector_workers,
     )
     detectors = providers.Singleton(_detectors, pool, more_detectors)
+    roster = providers.Singleton(DetectorRoster, platform.catalogue, detectors)
     service = providers.Singleton(
         OrchestrationService,
-        detectors=detectors,
+        roster=roster,
         engine=engine,
         bundles=bundles,
         shipped=shipped,

@@ -46,6 +46,7 @@ async def running_monolith(
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            streams=orchestration.service(),
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),

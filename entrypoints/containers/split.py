@@ -39,6 +39,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            streams=orchestration.service(),
             assessments=chain.service(),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)),
             checks={

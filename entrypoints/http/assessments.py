@@ -7,10 +7,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.assessment.envelope import envelope_bytes
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import (
+    Assessment,
+    AssessmentAnswer,
+    AssessmentApi,
+    AssessmentRequest,
+    EvidenceEnvelope,
+)
 from llama_mapper.domain.contracts.jobs import AcceptedJob, JobApi
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.domain.orchestration.redaction import redact
+from llama_mapper.entrypoints.http.answers import with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
 from llama_mapper.entrypoints.http.jobs import PREFER, accepted, prefers_async
 from llama_mapper.entrypoints.http.operations import Operation
@@ -41,9 +49,10 @@ def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | No
         if jobs is not None and "prefer" in request.headers and prefers_async(request.headers.getlist("prefer")):
             return accepted(await jobs.submit(asked), preferred=True)
         record = await api.assess(asked)
+        body = with_redacted(record.body, redact(asked, record.assessment.orchestration))
         covered = record.assessment.orchestration.coverage.sufficient
         location = {"location": f"/v1/assessments/{record.assessment.id}"}
-        return Response(record.body, 200 if covered else 206, location, JSON)
+        return Response(body, 200 if covered else 206, location, JSON)
 
     async def fetch(request: Request, principal: Principal) -> Response:
         body = await api.get(principal.tenant_for(None), request.path_params["assessment_id"])
@@ -64,7 +73,7 @@ def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | No
             scope=Scope.ASSESS,
             handler=create,
             requests=(AssessmentRequest,),
-            responses={200: (Assessment,), 202: (AcceptedJob,), 206: (Assessment,)},
+            responses={200: (AssessmentAnswer,), 202: (AcceptedJob,), 206: (AssessmentAnswer,)},
             errors=(*CHAIN_ERRORS, ErrorCode.JOB_QUEUE_FULL),
             headers=(PREFER,),
             example=EXAMPLE,

@@ -65,7 +65,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         "responses": {
             str(status): {
                 "description": _MEANING.get(status, "The answer."),
-                "content": {"application/json": {"schema": _one_of(models, names, "serialization")}},
+                "content": {operation.response_media_type: {"schema": _one_of(models, names, "serialization")}},
             }
             for status, models in operation.responses.items()
         },
@@ -83,7 +83,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         media: dict[str, Any] = {"schema": _one_of(operation.requests, names, "validation")}
         if operation.example:
             media["example"] = operation.example
-        document["requestBody"] = {"required": True, "content": {"application/json": media}}
+        document["requestBody"] = {"required": True, "content": {operation.request_media_type: media}}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
         for name in _path_parameters(operation.path)

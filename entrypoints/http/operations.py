@@ -67,6 +67,8 @@ class Operation:
     query: tuple[QueryParameter, ...] = ()
     headers: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
+    request_media_type: str = "application/json"
+    response_media_type: str = "application/json"
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:

@@ -7,14 +7,15 @@ from starlette.responses import Response
 
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationApi,
     OrchestrationRequest,
-    OrchestrationResponse,
     PolicyList,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.answers import json_answer
+from llama_mapper.domain.orchestration.redaction import redact
+from llama_mapper.entrypoints.http.answers import json_answer, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
 
@@ -23,8 +24,10 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
     """`/v1/orchestrate`, `/v1/detectors`, `/v1/policies`."""
 
     async def orchestrate(request: Request, principal: Principal) -> Response:
-        answer = await api.orchestrate(await read_owned(request, principal, OrchestrationRequest, body_limit))
-        return json_answer(answer, 200 if answer.coverage.sufficient else 206)
+        asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
+        answer = await api.orchestrate(asked)
+        body = with_redacted(answer.__pydantic_serializer__.to_json(answer), redact(asked, answer))
+        return Response(body, 200 if answer.coverage.sufficient else 206, media_type="application/json")
 
     async def detectors(_: Request, principal: Principal) -> Response:
         return json_answer(DetectorList(items=await api.detectors()))
@@ -43,7 +46,7 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
             scope=Scope.ASSESS,
             handler=orchestrate,
             requests=(OrchestrationRequest,),
-            responses={200: (OrchestrationResponse,), 206: (OrchestrationResponse,)},
+            responses={200: (OrchestrationAnswer,), 206: (OrchestrationAnswer,)},
             errors=(
                 ErrorCode.POLICY_NOT_FOUND,
                 ErrorCode.UNPROCESSABLE_CONTENT,

@@ -18,6 +18,7 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -51,7 +52,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
     metrics = platform.metrics()
     return create_application(
-        operations_of(running, platform.catalogue(), settings.body_limit, settings.batch_body_limit),
+        operations_of(running, platform.catalogue(), settings),
         health_routes(running.checks, running.notes, metrics.render),
         authenticator,
         metrics.on_request,
@@ -61,18 +62,19 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
 
 
-def operations_of(
-    running: Running, catalogue: CatalogueView, body_limit: int, batch_body_limit: int
-) -> list[Operation]:
+def operations_of(running: Running, catalogue: CatalogueView, settings: Settings) -> list[Operation]:
     """The operations of the Apis that run here."""
+    body_limit = settings.body_limit
     operations: list[Operation] = []
     if running.assessments is not None:
         operations += assessment_operations(running.assessments, body_limit, running.jobs)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
     if running.jobs is not None:
-        operations += job_operations(running.jobs, batch_body_limit)
+        operations += job_operations(running.jobs, settings.batch_body_limit)
     if running.orchestration is not None:
         operations += orchestration_operations(running.orchestration, body_limit)
+    if running.streams is not None:
+        operations += streaming_operations(running.streams, body_limit, settings.stream_timeout_ms / 1000.0)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -88,6 +90,7 @@ def monolith_openapi() -> dict[str, Any]:
         *moderation_operations(unused, service_version(), 0),
         *job_operations(unused, 0),
         *orchestration_operations(unused, 0),
+        *streaming_operations(unused, 0, 0.0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

@@ -11,7 +11,7 @@ import pytest
 
 from llama_mapper import LlamaMapper
 from llama_mapper.domain.kernel.errors import ServiceError
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection
 from tests.support.servers import Server, run_cli, serving, serving_split
 
 MARK = "Xq7Zk2Vw"
@@ -135,8 +135,8 @@ class CrashingDetector:
     )
     readiness: str | None = None
 
-    async def inspect(self, content: str) -> Inspection:
-        raise RuntimeError(f"cannot judge {content}")
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
+        raise RuntimeError(f"cannot judge {inquiry.text}")
 
 
 async def test_nothing_of_the_content_is_kept_when_a_detector_breaks(

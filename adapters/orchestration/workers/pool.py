@@ -26,6 +26,7 @@ from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,
     DetectorFailed,
     DetectorUnavailable,
+    Inquiry,
     Inspection,
 )
 
@@ -76,9 +77,9 @@ class PooledDetector:
         """None if a worker has it loaded; else `loading`, `not installed: …`, `failed to load (…)` and the like."""
         return self._pool.readiness(self._index)
 
-    async def inspect(self, content: str) -> Inspection:
-        """Have a worker scan `content`. Detectors asked for the same string object at once share its transport."""
-        return await self._pool.inspect(self._index, content)
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
+        """Have a worker scan the text. Detectors asked for the same string object at once share its transport."""
+        return await self._pool.inspect(self._index, inquiry.text)
 
 
 class WorkerPool:
@@ -167,7 +168,7 @@ class WorkerPool:
         if reason is not None or self._loop is None:
             raise DetectorUnavailable(reason or NOT_STARTED)
         if self._waiting >= self._max_pending:
-            raise DetectorUnavailable(OVERLOADED)
+            raise DetectorUnavailable(OVERLOADED, "DETECTOR_OVERLOADED")
         job = Job(index, content, self._loop.create_future(), self._costs[index] * len(content))
         # Detectors of one request ask in one tick with one string object; they leave together at the end of the tick.
         batch = self._open.get(id(content))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from llama_mapper.domain.assessment.jobs.model import JobKey
+from llama_mapper.domain.assessment.jobs.model import JobKey, characters_of
 from llama_mapper.domain.assessment.jobs.ports import ItemOutcome
 from llama_mapper.domain.contracts.assessment import AssessmentRequest
 from llama_mapper.domain.contracts.jobs import JobStatus
@@ -67,7 +67,7 @@ class LiveJob:
     def drop(self, ending: JobStatus) -> int:
         """Let go of what waits, and stop what runs; return how many characters that frees."""
         self.ending = self.ending or ending
-        freed = sum(len(item.request.content) for item in self.items)
+        freed = sum(characters_of(item.request) for item in self.items)
         self.items.clear()
         for task in self.running:
             task.cancel()

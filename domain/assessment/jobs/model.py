@@ -109,6 +109,11 @@ def next_attempt(
     return at if at <= ended_at + timedelta(seconds=limits.total_s) else None
 
 
+def characters_of(request: AssessmentRequest) -> int:
+    """Characters of content that a request holds in memory."""
+    return len(request.content or "") + sum(len(message.content) for message in request.messages)
+
+
 def item_requests(batch: BatchRequest) -> Iterator[tuple[str | None, AssessmentRequest]]:
     """Each item's `ref` and request, with the batch's defaults for what the item itself does not set."""
     shared = {name: getattr(batch.defaults, name) for name in batch.defaults.model_fields_set}

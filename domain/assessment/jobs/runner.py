@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from random import random
 
 from llama_mapper.domain.assessment.jobs.live import LiveItem, LiveJob
-from llama_mapper.domain.assessment.jobs.model import TRANSIENT, JobKey, JobLimits
+from llama_mapper.domain.assessment.jobs.model import TRANSIENT, JobKey, JobLimits, characters_of
 from llama_mapper.domain.assessment.jobs.ports import Assessing, HeldJob, ItemOutcome, JobStore, NewJob
 from llama_mapper.domain.assessment.jobs.queue import FairQueue
 from llama_mapper.domain.assessment.jobs.room import WaitingRoom
@@ -93,7 +93,7 @@ class JobRunner:
         """Store the job and queue its items; raise `JOB_QUEUE_FULL`, `SERVICE_UNAVAILABLE` or what the store raises."""
         if self._stopping:
             raise ServiceError("the server is stopping", ErrorCode.SERVICE_UNAVAILABLE, True)
-        characters = sum(len(request.content) for request in requests)
+        characters = sum(map(characters_of, requests))
         self._room.admit(job.key.tenant_id, len(requests), characters)
         self._known.add(job.key)
         try:
@@ -126,7 +126,7 @@ class JobRunner:
                 while (job := self._queue.next()) is None:
                     await self._work.wait()
             item = job.take(self._clock())
-            self._room.leave(job.tenant_id, 1, len(item.request.content))
+            self._room.leave(job.tenant_id, 1, characters_of(item.request))
             task = asyncio.create_task(self._run_item(job, item))
             job.running.add(task)
             await asyncio.wait([task])

@@ -21,7 +21,7 @@ from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import MappingApi, MappingRequest, MappingResponse
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi, OrchestrationResponse
 from llama_mapper.domain.kernel.clock import Clock
-from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ValidationError
+from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ServiceError, ValidationError
 from llama_mapper.domain.kernel.ids import new_id
 
 _to_json = Assessment.__pydantic_serializer__.to_json

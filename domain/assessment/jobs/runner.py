@@ -236,7 +236,8 @@ class JobRunner:
             try:
                 await self._keep()
                 for held in await self._store.take_lapsed(self._owner, self._clock(), self._lease(), SWEEP):
-                    await self._end(held.key, _ending_of(held))
+                    if held.key not in self._known:  # our own, if the clock leapt since they were renewed
+                        await self._end(held.key, _ending_of(held))
                 await self._store.remove_expired(self._clock(), SWEEP)
             except Exception:  # whatever a store raises, the runner must live on
                 self.store_failures += 1

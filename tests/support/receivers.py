@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(answers: Sequence[int], location: str = "") -> Iterator[Receiver]:
+def receiving(answers: Sequence[int], location: str = "", tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver; redirects go to `location`."""
     released = threading.Event()
 
@@ -54,6 +55,9 @@ def receiving(answers: Sequence[int], location: str = "") -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # callers that hang up are part of the tests
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}", list(answers), location)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

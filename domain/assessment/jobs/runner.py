@@ -235,9 +235,7 @@ class JobRunner:
         while True:
             try:
                 await self._keep()
-                for held in await self._store.take_lapsed(self._owner, self._clock(), self._lease(), SWEEP):
-                    if held.key not in self._known:  # our own, if the clock leapt since they were renewed
-                        await self._end(held.key, _ending_of(held))
+                await self._take_over()
                 await self._store.remove_expired(self._clock(), SWEEP)
             except Exception:  # whatever a store raises, the runner must live on
                 self.store_failures += 1
@@ -253,6 +251,11 @@ class JobRunner:
                 self._let_go(job, JobStatus.CANCELLED)
         for key in held.keys() - self._known:
             await self._end(key, _ending_of(held[key]))
+
+    async def _take_over(self) -> None:
+        for held in await self._store.take_lapsed(self._owner, self._clock(), self._lease(), SWEEP):
+            if held.key not in self._known:  # our own, if the clock leapt since they were renewed
+                await self._end(held.key, _ending_of(held))
 
     def _lease(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.lease_s)

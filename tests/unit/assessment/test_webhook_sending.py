@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import ssl
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -14,6 +21,7 @@ from llama_mapper.adapters.assessment.http_webhooks import HttpWebhooks
 from llama_mapper.adapters.assessment.webhook_addresses import WebhookHosts, is_public
 from llama_mapper.adapters.assessment.webhook_signatures import StandardWebhookSigner
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode, ValidationError
+from tests.support.receivers import receiving
 
 INNER = [
     "0.0.0.0",
@@ -139,6 +147,60 @@ async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 
     attempt = await HttpWebhooks(WebhookHosts([]), resolve=resolve).send("https://nowhere.example/", {}, b"{}")
     assert (attempt.fault, attempt.final) == ("UNREACHABLE", False)
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked_and_the_request_to_the_name() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    with receiving([204]) as receiver:
+        port = receiver.url.rpartition(":")[2]
+        sender = HttpWebhooks(WebhookHosts(["hooks.test", "127.0.0.1"]), resolve=resolve)
+        attempt = await sender.send(f"http://hooks.test:{port}/x?y=1", {"webhook-id": "evt_1"}, b"{}")
+        await sender.close()
+    assert (attempt.status, attempt.succeeded) == (204, True)
+    [(path, headers, body)] = receiver.got
+    assert (path, headers["host"], headers["webhook-id"], body) == ("/x?y=1", f"hooks.test:{port}", "evt_1", b"{}")
+
+
+async def test_tls_asks_for_the_name_and_does_not_trust_whoever_answers(tmp_path: Path) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    asked: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path, "hooks.test"))
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    with receiving([204], tls=context) as receiver:
+        port = receiver.url.rpartition(":")[2]
+        sender = HttpWebhooks(WebhookHosts(["127.0.0.1"]), resolve=resolve)
+        attempt = await sender.send(f"https://hooks.test:{port}/", {}, b"{}")
+        await sender.close()
+    assert (attempt.status, attempt.fault) == (None, "UNREACHABLE")
+    assert asked == ["hooks.test"]
+    assert receiver.got == []
+
+
+def self_signed(folder: Path, name: str) -> Path:
+    """A certificate for `name` that nobody vouches for, and its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return pem
 
 
 BODY = '{"type":"job.succeeded","note":"é"}'.encode()

@@ -13,6 +13,10 @@ from llama_mapper.entrypoints.http.idempotency import HEADER, KEY_PATTERN, REPLA
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
 
+_MEANING = {
+    202: "Accepted: it runs in the background.",
+    206: "The answer; coverage is below the policy's threshold.",
+}
 _REF = "#/components/schemas/{model}"
 
 _IDEMPOTENCY_KEY = {
@@ -79,9 +83,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         "description": f"Needs the scope `{operation.scope.value}`.",
         "responses": {
             str(status): {
-                "description": "The answer; coverage is below the policy's threshold."
-                if status == 206
-                else "The answer.",
+                "description": _MEANING.get(status, "The answer."),
                 "content": {operation.response_media_type: {"schema": _one_of(models, names, "serialization")}},
             }
             for status, models in operation.responses.items()
@@ -114,6 +116,10 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         for status in operation.responses:
             document["responses"][str(status)]["headers"] = _REPLAYED_HEADER
     document["responses"]["429"]["headers"] = _LIMIT_HEADERS
+    parameters += [
+        {"name": h.name, "in": "header", "required": False, "description": h.description, "schema": h.schema}
+        for h in operation.headers
+    ]
     if parameters:
         document["parameters"] = parameters
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from llama_mapper.entrypoints.http.problems import failure, problem_response, re
 from llama_mapper.entrypoints.http.rate_limits import RateLimits, refused, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 BODY_ERRORS = (
     ErrorCode.INVALID_REQUEST,
@@ -35,7 +36,7 @@ _LATE = "the request took longer than this server allows"
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter and its JSON schema."""
+    """A query parameter, or a header, and its JSON schema."""
 
     name: str
     description: str
@@ -68,6 +69,7 @@ class Operation:
     requests: tuple[type[BaseModel], ...] = ()
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
+    headers: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
     request_media_type: str = "application/json"
     response_media_type: str = "application/json"
@@ -81,17 +83,47 @@ class Operation:
         return (*body, *repeated, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def route_of(
-    operation: Operation,
+def routes_of(
+    operations: Sequence[Operation],
     authenticator: Authenticator,
     timeout_s: float,
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
-) -> Route:
-    """The operation as a route: counted, authenticated, permitted, handled in time, and every error a problem.
+) -> list[Route]:
+    """The operations as routes, one a path: only so does a 405 name every method that the path has.
 
     Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
     """
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    names: dict[str, str] = {}
+    for operation in operations:
+        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency)
+        by_path.setdefault(operation.path, {})[operation.method] = endpoint
+        names.setdefault(operation.path, operation.id)
+    return [
+        Route(path, _by_method(endpoints), methods=list(endpoints), name=names[path])
+        for path, endpoints in by_path.items()
+    ]
+
+
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    if len(endpoints) == 1:
+        return next(iter(endpoints.values()))
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint
+
+
+def _endpoint_of(
+    operation: Operation,
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None,
+    idempotency: Idempotency | None,
+) -> Endpoint:
+    """The operation counted, authenticated, permitted, handled in time, and every error answered as a problem."""
     handler, scope, terms = operation.handler, operation.scope, operation.idempotent
     by_address = limits if limits is not None and limits.by_address else None
     by_credential = limits if limits is not None and limits.by_credential else None
@@ -134,7 +166,7 @@ def route_of(
             tell(response, allowances)
         return response
 
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+    return endpoint
 
 
 def _answer_to(error: Exception) -> Response:

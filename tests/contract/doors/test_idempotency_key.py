@@ -23,7 +23,7 @@ from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry,
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import read_model
 from llama_mapper.entrypoints.http.idempotency import HEADER, REPLAYED, Idempotency, Idempotent, PartlyKept
-from llama_mapper.entrypoints.http.operations import Operation, route_of
+from llama_mapper.entrypoints.http.operations import Operation, routes_of
 from tests.support.doors import Door, open_door
 
 BODY = {"content": "write to anna@example.com"}
@@ -292,7 +292,7 @@ async def test_a_part_that_may_not_be_kept_is_made_again_of_the_repeated_request
         idempotent=Idempotent(1000, complete),
     )
     idempotency = Idempotency(records, TenantRequestDigests(bytes(32)), lease_s=60, keep_s=60)
-    app = Starlette(routes=[route_of(operation, Everyone(), 30, None, idempotency)])
+    app = Starlette(routes=routes_of([operation], Everyone(), 30, None, idempotency))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
         body = b'{"content": "' + SECRET_PART + b'"}'
         first, again = [await client.post("/try", content=body, headers={HEADER: "k"}) for _ in range(2)]

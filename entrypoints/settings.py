@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
+    policy_four_eyes: bool = True
+    """Whether another person than its author must approve a version of a policy bundle. Off is for a single operator,
+    who must still say so with each approval; it is recorded."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 

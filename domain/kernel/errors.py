@@ -19,6 +19,8 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
     POLICY_INVALID = "POLICY_INVALID"
+    POLICY_STATE = "POLICY_STATE"
+    FOUR_EYES = "FOUR_EYES"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
@@ -151,6 +153,8 @@ class EvidenceError(ServiceError):
 _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
+    ErrorCode.POLICY_STATE: PolicyEnforcementError,
+    ErrorCode.FOUR_EYES: AuthorizationError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,

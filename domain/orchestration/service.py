@@ -27,11 +27,11 @@ from llama_mapper.domain.orchestration.aggregation import aggregate
 from llama_mapper.domain.orchestration.coverage import measure_coverage
 from llama_mapper.domain.orchestration.fanout import Call, FanOut
 from llama_mapper.domain.orchestration.findings import FindingReader, MalformedAnswer, Reading
+from llama_mapper.domain.orchestration.lifecycle.ports import PolicyStandings
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import (
     Detector,
     PolicyBundle,
-    PolicyBundles,
     PolicyEngine,
     TextDigests,
 )
@@ -54,7 +54,7 @@ class OrchestrationService:
         self,
         detectors: Mapping[str, Detector],
         engine: PolicyEngine,
-        bundles: PolicyBundles,
+        bundles: PolicyStandings,
         shipped: Sequence[PolicyBundle],
         catalogue: CatalogueView,
         digests: TextDigests,
@@ -64,7 +64,7 @@ class OrchestrationService:
         for name, detector in detectors.items():
             _check(name, detector, catalogue)
         self._detectors = dict(sorted(detectors.items()))
-        self._policies = PolicyDirectory(bundles, shipped)
+        self._policies = PolicyDirectory(bundles, shipped, digests)
         self._router = Router(self._detectors, engine, catalogue, service_version)
         self._reader = FindingReader(catalogue, digests)
         self._fan_out = FanOut()
@@ -76,8 +76,8 @@ class OrchestrationService:
         """Judge the content; see `OrchestrationApi` for the errors."""
         began = perf_counter()
         tenant_id = self._admitted(request)
-        bundle = await self._policies.find(tenant_id, request.policy_bundle)
-        route = await self._router.route(bundle, tenant_id, request)
+        resolution = await self._policies.find(tenant_id, request)
+        route = await self._router.route(resolution.bundle, tenant_id, request)
         policy_ms = (perf_counter() - began) * 1e3
         calls = [_call(seat) for seat in route.seats]
         to_ask = [call for call in calls if call is not None and call.fault is None]
@@ -117,7 +117,7 @@ class OrchestrationService:
             aggregation_summary=judgement.summary,
             coverage_achieved=judgement.coverage.achieved,
             coverage=judgement.coverage,
-            policy=route.decision,
+            policy=resolution.explain(route.decision),
             verdict=judgement.verdict,
             processing_time_ms=(ended - began) * 1e3,
             version_info=route.version_info,

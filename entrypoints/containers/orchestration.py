@@ -9,11 +9,14 @@ from dependency_injector import containers, providers
 
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
-from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.kernel.errors import ConfigurationError
-from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.lifecycle.ports import DetectorsInService
+from llama_mapper.domain.orchestration.lifecycle.service import PolicyLifecycle
+from llama_mapper.domain.orchestration.lifecycle.validation import PlanValidation
+from llama_mapper.domain.orchestration.ports import Detector, DetectorDescriptor
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -56,13 +59,20 @@ def _detectors(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, Detector
     return {**pool.detectors, **{detector.descriptor.name: detector for detector in more}}
 
 
+def _in_service(detectors: Mapping[str, Detector]) -> DetectorsInService:
+    async def descriptors() -> Sequence[DetectorDescriptor]:
+        return [detector.descriptor for detector in detectors.values()]
+
+    return descriptors
+
+
 class OrchestrationContainer(containers.DeclarativeContainer):
     """Detectors in worker processes, policies in Rego, and the service over them."""
 
     platform = providers.DependenciesContainer()
     more_detectors = providers.Object(())
     database = providers.Singleton(database_for, platform.settings, "orchestration")
-    bundles = providers.Singleton(SqlPolicyBundles, database)
+    bundles = providers.Singleton(SqlPolicyRecords, database)
     records = providers.Singleton(SqlDetectorRecords, database)
     engine = providers.Singleton(RegorusPolicyEngine)
     shipped = providers.Singleton(load_shipped_bundles)
@@ -82,6 +92,16 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         digests=platform.digests,
         service_version=platform.version,
         content_limit=platform.settings.provided.content_limit,
+    )
+    lifecycle = providers.Singleton(
+        PolicyLifecycle,
+        records=bundles,
+        shipped=shipped,
+        engine=engine,
+        validator=providers.Singleton(PlanValidation, engine),
+        detectors=providers.Callable(_in_service, detectors),
+        clock=platform.clock,
+        four_eyes=platform.settings.provided.policy_four_eyes,
     )
 
 

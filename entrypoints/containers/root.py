@@ -40,6 +40,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            policies=orchestration.lifecycle(),
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),

@@ -10,6 +10,7 @@ from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Running:
     platform: PlatformContainer
     checks: Mapping[str, ReadinessCheck]
     orchestration: OrchestrationApi | None = None
+    policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None

@@ -38,6 +38,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            policies=orchestration.lifecycle(),
             assessments=chain.service(),
             checks={
                 **{f"database.{database.context}": database_check(database) for database in databases},

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
-from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
+from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
@@ -82,7 +82,11 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
             async with asyncio.timeout(timeout_s):
                 principal = await authenticator.authenticate(request)
                 principal.require(scope)
-                return await handler(request, principal)
+                token = CURRENT_PRINCIPAL.set(principal)
+                try:
+                    return await handler(request, principal)
+                finally:
+                    CURRENT_PRINCIPAL.reset(token)
         except TimeoutError:
             return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
         except ServiceError as error:

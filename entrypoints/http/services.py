@@ -17,6 +17,7 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -68,6 +69,8 @@ def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -
         operations += moderation_operations(running.assessments, service_version(), body_limit)
     if running.orchestration is not None:
         operations += orchestration_operations(running.orchestration, body_limit)
+    if running.policies is not None:
+        operations += policy_operations(running.policies)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -82,6 +85,7 @@ def monolith_openapi() -> dict[str, Any]:
         *assessment_operations(unused, 0),
         *moderation_operations(unused, service_version(), 0),
         *orchestration_operations(unused, 0),
+        *policy_operations(unused),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

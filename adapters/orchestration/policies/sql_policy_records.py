@@ -38,7 +38,7 @@ class SqlPolicyRecords:
             .group_by(_EVENT.tenant_id)
         )
         async with self._database.reading(tenant_id) as connection:
-            numbers: dict[str, int] = dict((await connection.execute(newest)).tuples().all())
+            numbers: dict[str, int] = {row[0]: row[1] for row in await connection.execute(newest)}
         return numbers.get(tenant_id, 0), numbers.get(EVERYONE, 0)
 
     async def activations(self, tenant_id: str, bundle: str) -> Activations:

@@ -296,12 +296,14 @@ async def test_every_process_follows_a_change_within_its_second_and_no_request_f
     for version in "12":
         await approved(life, "acme", a_bundle(version))
     try:
-        for expected, change in (
-            ("1", lambda: life.activate("acme", "p", "1", PolicyActivationRequest(), ANNA)),
-            ("2", lambda: life.activate("acme", "p", "2", PolicyActivationRequest(), ANNA)),
-            ("1", lambda: life.rollback("acme", "p", PolicyScopeRequest(), ANNA)),
-            ("shipped", lambda: life.rollback("acme", "p", PolicyScopeRequest(), ANNA)),
-        ):
+        again, back = PolicyActivationRequest(), PolicyScopeRequest()
+        changes: list[tuple[str, Callable[[], Awaitable[object]]]] = [
+            ("1", lambda: life.activate("acme", "p", "1", again, ANNA)),
+            ("2", lambda: life.activate("acme", "p", "2", again, ANNA)),
+            ("1", lambda: life.rollback("acme", "p", back, ANNA)),
+            ("shipped", lambda: life.rollback("acme", "p", back, ANNA)),
+        ]
+        for expected, change in changes:
             before = [(await each.find("acme", request())).bundle for each in directories]
             await change()
             assert [(await each.find("acme", request())).bundle for each in directories] == before

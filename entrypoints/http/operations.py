@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
+from starlette.convertors import CONVERTOR_TYPES, StringConvertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -98,4 +100,17 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
         except Exception as error:
             return failure(error)
 
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+    route = Route(_routed(operation.path), endpoint, methods=[operation.method], name=operation.id)
+    route.path = operation.path  # what logs and metrics call it
+    return route
+
+
+class _Segment(StringConvertor):
+    """A path parameter ends before a colon too: what follows is a verb, as in `/versions/{version}:approve`."""
+
+    regex = "[^/:]+"
+
+
+def _routed(path: str) -> str:
+    CONVERTOR_TYPES.setdefault("segment", _Segment())
+    return re.sub(r"{(\w+)}", r"{\1:segment}", path)

@@ -13,7 +13,8 @@ from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.lifecycle.events import Event, Log, Slot
 
-ACTIVATION_STEPS = frozenset({PolicyStep.ACTIVATED, PolicyStep.DEACTIVATED, PolicyStep.ROLLED_BACK})
+MAX_IN_FORCE = 256
+"""Activations of one bundle that some traffic meets, over all its scopes."""
 
 
 def in_force(events: Iterable[Event]) -> dict[Slot, Log]:
@@ -48,10 +49,18 @@ def _chain(top: Event, by_number: dict[int, Event]) -> Log:
 def activated(
     log: Log, version: str, slot: Slot, percent: int, actor: PolicyActor, clock: Clock, note: str
 ) -> Event | None:
-    """The event that puts `version` on top of `slot`; None if exactly that is on top already."""
+    """The event that puts `version` on top of `slot`; None if exactly that is on top already.
+
+    Raises `POLICY_STATE` if so much of the bundle is in force that every process would hold too much of it.
+    """
     top = _top(log, slot)
     if top is not None and (top.version, top.percent) == (version, percent):
         return None
+    if sum(len(chain) for chain in in_force(log).values()) >= MAX_IN_FORCE:
+        raise PolicyEnforcementError(
+            f"a bundle has at most {MAX_IN_FORCE} activations in force; roll some back or deactivate them",
+            ErrorCode.POLICY_STATE,
+        )
     return _event(PolicyStep.ACTIVATED, log, version, slot, percent, top, actor, clock, note)
 
 

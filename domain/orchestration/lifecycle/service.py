@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from llama_mapper.domain.contracts.orchestration import PolicyLevel
 from llama_mapper.domain.contracts.policies import (
     MAX_VERSIONS,
-    PolicyActivation,
     PolicyActivationList,
     PolicyActivationRequest,
     PolicyActor,
     PolicyApproval,
     PolicyDifference,
     PolicyDraft,
-    PolicyEvent,
     PolicyHistory,
-    PolicyProblem,
     PolicyRefusal,
     PolicyScope,
     PolicyScopeRequest,
@@ -38,7 +34,7 @@ from llama_mapper.domain.kernel.errors import (
 )
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.orchestration.bundle import make_bundle
-from llama_mapper.domain.orchestration.lifecycle.activation import activated, deactivated, in_force, rolled_back
+from llama_mapper.domain.orchestration.lifecycle.activation import activated, deactivated, rolled_back
 from llama_mapper.domain.orchestration.lifecycle.differences import (
     decision_differences,
     module_differences,
@@ -47,17 +43,21 @@ from llama_mapper.domain.orchestration.lifecycle.differences import (
 from llama_mapper.domain.orchestration.lifecycle.events import Event, Log, Slot
 from llama_mapper.domain.orchestration.lifecycle.ports import BundleValidator, DetectorsInService, PolicyRecords
 from llama_mapper.domain.orchestration.lifecycle.states import (
-    Review,
     approval_waiver,
     require_step,
     review_all,
     review_of,
 )
-from llama_mapper.domain.orchestration.lifecycle.validation import Problem, ValidationReport
+from llama_mapper.domain.orchestration.lifecycle.telling import (
+    activations_of,
+    counted,
+    problem_of,
+    told,
+    version_info,
+)
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
 
 _ATTEMPTS = 8
-_TEXT = 2048
 
 
 class PolicyLifecycle:
@@ -114,14 +114,14 @@ class PolicyLifecycle:
                 if error.error_code is not ErrorCode.CONFLICT or known is None:
                     raise
             else:
-                return _info(bundle, review_of(log, bundle.version))
+                return version_info(bundle, review_of(log, bundle.version))
         if known.digest != bundle.digest:
             raise StoreError(
                 f"the version {bundle.version} of '{bundle.name}' has other content, and a version never changes",
                 ErrorCode.CONFLICT,
                 retryable=False,
             )
-        return _info(known, review_of(await self._records.log(tenant_id, bundle.name), bundle.version))
+        return version_info(known, review_of(await self._records.log(tenant_id, bundle.name), bundle.version))
 
     async def validate(self, tenant_id: str, bundle: str, version: str, actor: PolicyActor) -> PolicyValidation:
         """See `PolicyLifecycleApi.validate`."""
@@ -129,12 +129,12 @@ class PolicyLifecycle:
         require_step(PolicyStep.VALIDATED, review_of(await self._records.log(tenant_id, bundle), version))
         report = await self._validator.validate(content, tenant_id)
         step = PolicyStep.VALIDATED if report.is_valid else PolicyStep.VALIDATION_FAILED
-        note = _counted(report)
+        note = counted(report)
         log = await self._take(tenant_id, bundle, lambda log: self._reviewed(log, version, step, actor, note))
         return PolicyValidation(
             valid=report.is_valid,
-            version=_info(content, review_of(log, version)),
-            problems=tuple(_problem(problem) for problem in report.problems[:1000]),
+            version=version_info(content, review_of(log, version)),
+            problems=tuple(problem_of(problem) for problem in report.problems[:1000]),
         )
 
     async def approve(
@@ -151,7 +151,7 @@ class PolicyLifecycle:
             )
             return self._reviewed(log, version, PolicyStep.APPROVED, actor, approval.note, waiver)
 
-        return _info(content, review_of(await self._take(tenant_id, bundle, decide), version))
+        return version_info(content, review_of(await self._take(tenant_id, bundle, decide), version))
 
     async def reject(
         self, tenant_id: str, bundle: str, version: str, refusal: PolicyRefusal, actor: PolicyActor
@@ -175,14 +175,14 @@ class PolicyLifecycle:
         report = await self._validator.validate(content, tenant_id)
         if not report.is_valid:
             raise PolicyEnforcementError(
-                f"the version is not valid any more ({_counted(report)}); validate says why", ErrorCode.POLICY_STATE
+                f"the version is not valid any more ({counted(report)}); validate says why", ErrorCode.POLICY_STATE
             )
 
         def decide(log: Log) -> Event | None:
             require_step(PolicyStep.ACTIVATED, review_of(log, version))
             return activated(log, version, slot, request.percent, actor, self._clock, request.note)
 
-        return _activations(tenant_id, await self._take(tenant_id, bundle, decide))
+        return activations_of(tenant_id, await self._take(tenant_id, bundle, decide))
 
     async def deactivate(
         self, tenant_id: str, bundle: str, request: PolicyScopeRequest, actor: PolicyActor
@@ -192,7 +192,7 @@ class PolicyLifecycle:
         log = await self._take(
             tenant_id, bundle, lambda log: deactivated(_known(log), slot, actor, self._clock, request.note)
         )
-        return _activations(tenant_id, log)
+        return activations_of(tenant_id, log)
 
     async def rollback(
         self, tenant_id: str, bundle: str, request: PolicyScopeRequest, actor: PolicyActor
@@ -202,7 +202,7 @@ class PolicyLifecycle:
         log = await self._take(
             tenant_id, bundle, lambda log: rolled_back(_known(log), slot, actor, self._clock, request.note)
         )
-        return _activations(tenant_id, log)
+        return activations_of(tenant_id, log)
 
     async def names(self, tenant_id: str) -> tuple[str, ...]:
         """Every bundle that the tenant has drafted, sorted."""
@@ -233,12 +233,12 @@ class PolicyLifecycle:
         content = await self._content(tenant_id, bundle, version)
         review = review_of(await self._records.log(tenant_id, bundle), version)
         return PolicyVersionDetail(
-            **dict(_info(content, review)), modules=dict(content.modules), data=dict(content.data)
+            **dict(version_info(content, review)), modules=dict(content.modules), data=dict(content.data)
         )
 
     async def activations(self, tenant_id: str, bundle: str) -> PolicyActivationList:
         """See `PolicyLifecycleApi.activations`."""
-        return _activations(tenant_id, _known(await self._records.log(tenant_id, bundle)))
+        return activations_of(tenant_id, _known(await self._records.log(tenant_id, bundle)))
 
     async def history(
         self, tenant_id: str, bundle: str, *, limit: int = 100, before: int | None = None
@@ -248,7 +248,7 @@ class PolicyLifecycle:
         older = [event for event in reversed(log) if before is None or event.number < before]
         shown = older[:limit]
         return PolicyHistory(
-            items=tuple(_told(tenant_id, event) for event in shown),
+            items=tuple(told(tenant_id, event) for event in shown),
             before=shown[-1].number if len(older) > len(shown) else None,
         )
 
@@ -276,7 +276,7 @@ class PolicyLifecycle:
     ) -> PolicyVersionInfo:
         content = await self._content(tenant_id, bundle, version)
         log = await self._take(tenant_id, bundle, lambda log: self._reviewed(log, version, step, actor, refusal.reason))
-        return _info(content, review_of(log, version))
+        return version_info(content, review_of(log, version))
 
     def _reviewed(
         self,
@@ -354,74 +354,3 @@ def _known(log: Log) -> Log:
     if not log:
         raise NotFoundError("there is no such policy bundle")
     return log
-
-
-def _level(owner: str, slot: Slot) -> PolicyLevel:
-    if owner == EVERYONE:
-        return PolicyLevel.GLOBAL
-    return PolicyLevel.TENANT if slot.key is None else PolicyLevel.KEY
-
-
-def _scope(slot: Slot) -> PolicyScope:
-    return PolicyScope(key=slot.key, content_type=slot.content_type, enforcement=slot.enforcement)
-
-
-def _activations(owner: str, log: Log) -> PolicyActivationList:
-    def precedence(slot: Slot) -> tuple[str, bool, str, bool, str]:
-        return (slot.enforcement, slot.key is None, slot.key or "", slot.content_type is None, slot.content_type or "")
-
-    chains = in_force(log)
-    return PolicyActivationList(
-        items=tuple(
-            PolicyActivation(
-                level=_level(owner, slot),
-                scope=_scope(slot),
-                version=event.version,
-                percent=event.percent or 100,
-                since=event.at,
-                number=event.number,
-            )
-            for slot in sorted(chains, key=precedence)
-            for event in chains[slot]
-        )
-    )
-
-
-def _told(owner: str, event: Event) -> PolicyEvent:
-    return PolicyEvent(
-        number=event.number,
-        step=event.step,
-        version=event.version,
-        who=event.who,
-        door=event.door,
-        keyless=event.keyless,
-        at=event.at,
-        note=event.note,
-        waiver=event.waiver,
-        level=None if event.slot is None else _level(owner, event.slot),
-        scope=None if event.slot is None else _scope(event.slot),
-        percent=event.percent,
-    )
-
-
-def _info(bundle: PolicyBundle, review: Review) -> PolicyVersionInfo:
-    return PolicyVersionInfo(
-        bundle=bundle.name,
-        version=bundle.version,
-        digest=bundle.digest,
-        description=bundle.description,
-        state=review.state,
-        author=review.drafted.who,
-        drafted_at=review.drafted.at,
-    )
-
-
-def _problem(problem: Problem) -> PolicyProblem:
-    return PolicyProblem(
-        code=problem.code, path=problem.path[:512], message=problem.message[:_TEXT], severity=problem.severity
-    )
-
-
-def _counted(report: ValidationReport) -> str:
-    errors = sum(problem.severity == "error" for problem in report.problems)
-    return f"{errors} errors, {len(report.problems) - errors} warnings" if report.problems else ""

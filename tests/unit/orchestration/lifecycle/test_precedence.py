@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mapper.domain.contracts.orchestration import ContentType
 from llama_mapper.domain.contracts.policies import Door, Enforcement, PolicyActor
 from llama_mapper.domain.kernel.clock import system_clock
+from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.bundle import make_bundle
-from llama_mapper.domain.orchestration.lifecycle.activation import activated, deactivated, in_force, rolled_back
+from llama_mapper.domain.orchestration.lifecycle.activation import (
+    MAX_IN_FORCE,
+    activated,
+    deactivated,
+    in_force,
+    rolled_back,
+)
 from llama_mapper.domain.orchestration.lifecycle.events import Log, Slot
 from llama_mapper.domain.orchestration.lifecycle.precedence import Resolution, Split, Standing
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
@@ -179,6 +187,18 @@ def test_the_trace_names_the_one_that_was_chosen_and_no_other(
     for chain in in_force(log).values():
         shares = [event.percent or 0 for event in chain]
         assert shares == sorted(set(shares))
+
+
+def test_a_bundle_is_in_force_for_a_bounded_number_of_scopes() -> None:
+    log: Log = ()
+    for number in range(MAX_IN_FORCE):
+        log = grown(log, "1", Slot(f"key {number}"))
+    with pytest.raises(PolicyEnforcementError) as caught:
+        grown(log, "1", Slot("one more"))
+    assert caught.value.error_code is ErrorCode.POLICY_STATE
+    assert grown(log, "1", Slot("key 0")) is log
+    log = back(log, Slot("key 0"))
+    assert grown(log, "1", Slot("one more"))[-1].slot == Slot("one more")
 
 
 def test_a_step_back_always_finds_what_was_there_before() -> None:

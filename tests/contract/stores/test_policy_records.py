@@ -223,7 +223,7 @@ async def test_a_draft_that_is_not_valid_stays_a_draft_and_says_why(records: Pol
     life = lifecycle(records)
     await life.draft_bundle("acme", a_bundle(broken=True), ANNA)
     found = await life.validate("acme", "p", "1", ANNA)
-    assert (found.valid, found.problems[0].code, found.version.state) == (False, "BROKEN", PolicyState.DRAFT)
+    assert (found.valid, found.problems[0].code, found.version.state) == (False, "TEST_FAILED", PolicyState.DRAFT)
     assert await code_of(life.approve("acme", "p", "1", PolicyApproval(), BEN)) is ErrorCode.POLICY_STATE
     assert (await life.history("acme", "p")).items[0].step is PolicyStep.VALIDATION_FAILED
 

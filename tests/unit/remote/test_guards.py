@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from llama_mapper.adapters.orchestration.remote.chat_guard_detector import FAMILIES, read, request_of
 from llama_mapper.adapters.orchestration.remote.factory import dialect_of
+from llama_mapper.adapters.orchestration.remote.guards.qwen3guard import CATEGORIES
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.domain.contracts.detectors import ChatGuardDetector, DetectorDefinition, GuardFamily
 from llama_mapper.domain.contracts.orchestration import Role
@@ -216,6 +217,7 @@ def test_a_risk_that_the_family_cannot_be_asked_about_is_refused(family: GuardFa
         ("llama_guard", "3", [f"S{number}" for number in range(1, 15)]),
         ("llama_guard", "4", [f"S{number}" for number in range(1, 15)]),
         ("granite_guardian", "3", sorted(FAMILIES[GRANITE].known_risks)),
+        ("qwen3guard", "1", [*CATEGORIES, "Controversial"]),
         ("shieldgemma", "1", sorted(FAMILIES[SHIELD].known_risks)),
     ],
 )

@@ -37,10 +37,26 @@ def body_of(protocol: dict[str, Any], inquiry: Inquiry) -> Any:
 MODERATION = {"kind": "openai_moderation"}
 BY_KEY = {"kind": "http_json", "body": {"q": "{{text}}"}, "findings": "$.scores.*", "label": "key", "score": "$"}
 PLAIN = {"kind": "http_json", "body": {"q": "{{text}}"}, "findings": "$.found[*]", "start": "$.at[0]", "end": "$.at[1]"}
-NAMES = (
-    "results categories category_scores flagged found scores label score start end detection entity_type choices "
-    "message content logprobs token logprob"
-).split()
+NAMES = [
+    "results",
+    "categories",
+    "category_scores",
+    "flagged",
+    "found",
+    "scores",
+    "label",
+    "score",
+    "start",
+    "end",
+    "detection",
+    "entity_type",
+    "choices",
+    "message",
+    "content",
+    "logprobs",
+    "token",
+    "logprob",
+]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),

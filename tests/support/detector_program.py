@@ -8,6 +8,7 @@ port `POST /` takes the behaviour as JSON and `GET /` tells what was counted. It
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import math
 import random
@@ -220,6 +221,10 @@ async def _crowded(exchange: Exchange) -> None:
     _send(exchange.writer, 200, b"[" + b"[]," * 300_000 + b"[]]")
 
 
+async def _compressed(exchange: Exchange) -> None:
+    _send(exchange.writer, 200, gzip.compress(b"[[" + b" " * _HUGE + b"]]"), {"content-encoding": "gzip"})
+
+
 async def _wrong_schema(exchange: Exchange) -> None:
     _send(exchange.writer, 200, json.dumps(exchange.service.told.get("body", {"results": "none", "ok": True})).encode())
 
@@ -274,6 +279,7 @@ _ACTS = {
     "not_http": _not_http,
     "deep": _deep,
     "crowded": _crowded,
+    "compressed": _compressed,
     "wrong_schema": _wrong_schema,
 } | {name: _tampered(name) for name in _TAMPERED}
 

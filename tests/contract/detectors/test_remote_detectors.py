@@ -74,6 +74,7 @@ FAULTS = [
     Fault("50 MB in chunks", "huge", DetectorFailed, "DETECTOR_ANSWER_TOO_LARGE", False, {"chunked": True}),
     Fault("no JSON", "not_json", DetectorFailed, MALFORMED, False),
     Fault("a depth bomb", "deep", DetectorFailed, MALFORMED, False),
+    Fault("compresses 50 MB", "compressed", DetectorFailed, MALFORMED, False, kinds=frozenset({"fms"})),
     Fault("another schema", "wrong_schema", DetectorFailed, MALFORMED, False),
     Fault("a list of the wrong things", "wrong_schema", DetectorFailed, MALFORMED, False, {"body": [[1, "x"], []]}),
     Fault("null", "wrong_schema", DetectorFailed, MALFORMED, False, {"body": None}),
@@ -200,6 +201,7 @@ async def test_headers_credential_and_trace_are_sent(
         CURRENT_TRACE.reset(token)
     sent = server.counted()["last"]["headers"]
     assert (sent["x-key"], sent["x-team"], sent["traceparent"]) == ("Key s3cret", "red", trace.traceparent)
+    assert sent["accept-encoding"] == "identity"
     assert detector.readiness is None
 
 

@@ -38,24 +38,8 @@ MODERATION = {"kind": "openai_moderation"}
 BY_KEY = {"kind": "http_json", "body": {"q": "{{text}}"}, "findings": "$.scores.*", "label": "key", "score": "$"}
 PLAIN = {"kind": "http_json", "body": {"q": "{{text}}"}, "findings": "$.found[*]", "start": "$.at[0]", "end": "$.at[1]"}
 NAMES = [
-    "results",
-    "categories",
-    "category_scores",
-    "flagged",
-    "found",
-    "scores",
-    "label",
-    "score",
-    "start",
-    "end",
-    "detection",
-    "entity_type",
-    "choices",
-    "message",
-    "content",
-    "logprobs",
-    "token",
-    "logprob",
+    *("results", "categories", "category_scores", "flagged", "found", "scores", "label", "score", "start", "end"),
+    *("detection", "entity_type", "choices", "message", "content", "logprobs", "token", "logprob"),
 ]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -128,6 +112,19 @@ def test_moderation_flags_as_the_service_says_or_from_a_threshold_on(
 def test_a_moderation_that_contradicts_itself_is_malformed(answer: Any) -> None:
     with pytest.raises(DetectorFailed):
         found(MODERATION, answer)
+
+
+@pytest.mark.parametrize("answer", [[], [[], []], [None], [[], None], [["x"]], {}])
+def test_an_fms_answer_has_one_list_for_one_text(answer: Any) -> None:
+    assert found({"kind": "fms", "detector_id": "d"}, [[]]) == ()
+    with pytest.raises(DetectorFailed):
+        found({"kind": "fms", "detector_id": "d"}, answer)
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 7), (-1, 3), (6, 2), (2, 2), (10**30, 10**31)])
+def test_a_span_outside_the_text_is_left_out_and_its_finding_stays(start: int, end: int) -> None:
+    answer = [{"entity_type": "X", "score": 0.5, "start": start, "end": end}]
+    assert found({"kind": "presidio"}, answer, "a bomb") == (RawFinding("X", 0.5),)
 
 
 def test_addresses_may_have_the_version_or_not() -> None:

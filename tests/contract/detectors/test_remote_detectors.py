@@ -226,6 +226,24 @@ async def test_without_its_credential_it_is_unavailable_and_says_why(
     assert server.counted()["requests"] == 0
 
 
+@pytest.mark.parametrize(
+    ("family", "risks"),
+    [("granite_guardian", ["violence", "jailbreak"]), ("shieldgemma", ["Harassment", "Hate Speech"])],
+)
+async def test_each_risk_is_a_question_and_one_without_an_answer_is_named(
+    family: str, risks: list[str], server: DetectorServer, client: httpx2.AsyncClient
+) -> None:
+    definition = definition_of(family, server, protocol={**PROTOCOLS[family], "risks": risks})
+    detector = remote_detector(definition, client)
+    server.behave("good", forget=True, **GOOD[family])
+    assert [one.label for one in (await detector.inspect(Inquiry("a bomb"))).findings] == risks
+    assert server.counted()["requests"] == 2
+    server.behave("status", status=503, headers={"retry-after": "3"})
+    with pytest.raises(DetectorUnavailable, match=rf"^({'|'.join(risks)}): it answered with status 503$") as caught:
+        await detector.inspect(Inquiry("a bomb"))
+    assert (caught.value.code, caught.value.retry_after_s) == ("DETECTOR_BUSY", 3.0)
+
+
 async def test_a_probe_tells_a_live_service_from_a_dead_one_without_content(
     kind: str, server: DetectorServer, client: httpx2.AsyncClient
 ) -> None:

@@ -122,6 +122,22 @@ async def test_one_failed_window_fails_the_detector_by_name_and_stops_the_others
     assert len(inner.asked) == 2
 
 
+async def test_the_other_windows_do_not_outlive_one_that_failed() -> None:
+    class Mixed(Words):
+        async def inspect(self, inquiry: Inquiry) -> Inspection:
+            self.running += 1
+            try:
+                await asyncio.sleep(0 if "bad" in inquiry.text else math.inf)
+            finally:
+                self.running -= 1
+            raise DetectorFailed("broken")
+
+    inner = Mixed({})
+    with pytest.raises(DetectorFailed, match=r"^window 2 of \d+: broken$"):
+        await asyncio.wait_for(WindowedDetector(inner, 64, 8).inspect(Inquiry("x" * 70 + " bad " + "x" * 300)), 30)
+    assert inner.running == 0
+
+
 async def test_a_detector_that_breaks_otherwise_breaks_as_it_does_without_windows() -> None:
     class Broken(Words):
         async def inspect(self, inquiry: Inquiry) -> Inspection:

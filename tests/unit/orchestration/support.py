@@ -27,6 +27,7 @@ from llama_mapper.domain.orchestration.lifecycle.events import Log, Slot
 from llama_mapper.domain.orchestration.lifecycle.ports import Activations
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
+    Detector,
     DetectorDescriptor,
     Inquiry,
     Inspection,
@@ -235,7 +236,7 @@ def raw_plan(
 
 
 def service(
-    detectors: Sequence[ScriptedDetector],
+    detectors: Sequence[Detector],
     plan: Mapping[str, Any] | None = None,
     *,
     engine: FixedEngine | None = None,

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
+    max_inflight_requests: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Requests that are judged at one time; one more is refused with 429 `DETECTOR_OVERLOADED` and `Retry-After`."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 

@@ -83,12 +83,6 @@ class Attempts:
         finally:
             self._places.leave()
 
-    async def make_besides(self, inquiry: Inquiry, effort: Effort) -> Inspection:
-        """The same for a second attempt, which does not wait: `Refused` if there is no free place."""
-        if not self._places.is_free:
-            raise Refused("no place is free for a second attempt", OVERLOADED)
-        return await self.make(inquiry, effort)
-
     def _shut(self) -> Refused:
         wait_s = self._breaker.refusal_s() or 0.0
         return Refused(breaker_text(wait_s), BREAKER_OPEN, retryable=True, retry_after_s=wait_s)
@@ -113,9 +107,10 @@ class Attempts:
             self._breaker.abandoned(ticket)
             raise Refused("no time was left to ask it", OVERLOADED if effort.queued_s else "DEADLINE_PASSED")
         effort.attempts += 1
-        # Every failure is raised where it is caught: one kept in a local would keep this frame, and the text in it.
+        # A failure holds this frame, so nothing here may hold the failure: the circle would keep the text for a while.
+        limit = asyncio.timeout(limit_s)
         try:
-            async with asyncio.timeout(limit_s) as limit:
+            async with limit:
                 answer = await self._detector.inspect(inquiry)
         except NoAnswer as error:
             self._failed(error, ticket, began)
@@ -135,6 +130,8 @@ class Attempts:
             else:
                 self._failed(DetectorTimeout(""), ticket, began)
             raise
+        finally:
+            del limit  # it knows the task, which knows the failure
         self._breaker.succeeded(ticket)
         took_s = self._clock() - began
         self._typical_s += (took_s - self._typical_s) * _NEWEST if self._typical_s else took_s

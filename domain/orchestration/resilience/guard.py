@@ -16,7 +16,7 @@ from llama_mapper.domain.kernel.breakers import BreakerBoard
 from llama_mapper.domain.kernel.clock import Clock, system_clock
 from llama_mapper.domain.orchestration.health import Vitals, after_call, after_probe
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection, NoAnswer, ProbedDetector
-from llama_mapper.domain.orchestration.resilience.attempts import Attempts, Effort, Refused, breaker_text
+from llama_mapper.domain.orchestration.resilience.attempts import OVERLOADED, Attempts, Effort, Refused, breaker_text
 from llama_mapper.domain.orchestration.resilience.backoff import Backoff
 from llama_mapper.domain.orchestration.resilience.breaker import CircuitBreaker
 from llama_mapper.domain.orchestration.resilience.bulkhead import Bulkhead
@@ -192,17 +192,18 @@ class GuardedDetector:
         return wait_s
 
     def _second(self, inquiry: Inquiry, effort: Effort) -> Coroutine[Any, Any, Inspection] | None:
-        """The attempt besides a slow one, if there may be one."""
-        if (
-            self._breaker.state is not BreakerState.CLOSED
-            or not self._places.is_free
-            or not self._attempts.is_room(inquiry)
-            or not self._budget.spend(self._clock())
-        ):
+        """The attempt besides a slow one, unless it is plain that there can be none."""
+        if self._breaker.state is not BreakerState.CLOSED or not self._attempts.is_room(inquiry):
             return None
+        return self._besides(inquiry, effort) if self._places.is_free else None
+
+    async def _besides(self, inquiry: Inquiry, effort: Effort) -> Inspection:
+        """It does not wait: `Refused` if there is no place or no budget for it."""
+        if not self._places.is_free or not self._budget.spend(self._clock()):
+            raise Refused("there is no room for a second attempt", OVERLOADED)
         self._hedges += 1
         effort.hedged = True
-        return self._attempts.make_besides(inquiry, effort)
+        return await self._attempts.make(inquiry, effort)
 
     def _notes(self, effort: Effort) -> Mapping[str, str | bool | int | float]:
         state = self._breaker.state

@@ -20,24 +20,29 @@ async def hedged(
     Raises what `first` raised, if nobody has a good answer. Who is not needed any more is cancelled, and kept in
     `losers` until it is gone; so are both if the caller is cancelled.
     """
-    original = asyncio.create_task(first)
-    pending = {original}
+    tasks = [asyncio.create_task(first)]
+    pending = set(tasks)
     try:
-        done, _ = await asyncio.wait(pending, timeout=after_s)
+        done, pending = await asyncio.wait(pending, timeout=after_s)
         if not done and (more := second()) is not None:
-            pending.add(asyncio.create_task(more))
-        while pending:
+            tasks.append(asyncio.create_task(more))
+            pending.add(tasks[-1])
+        while (winner := next(filter(_is_good, done), None)) is None and pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                if not task.cancelled() and task.exception() is None:
-                    return task.result()
-        return original.result()
+        return (winner or tasks[0]).result()
     finally:
         for task in pending:
             losers.add(task)
             task.add_done_callback(losers.discard)
             task.add_done_callback(_forget)
             task.cancel()
+        # A raised error holds this frame, and a task here its error: the circle would keep the text for a while.
+        done = pending = set()
+        tasks.clear()
+
+
+def _is_good(task: asyncio.Task[T]) -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 def _forget(task: asyncio.Task[T]) -> None:

@@ -109,6 +109,7 @@ class Attempts:
         effort.attempts += 1
         # A failure holds this frame, so nothing here may hold the failure: the circle would keep the text for a while.
         limit = asyncio.timeout(limit_s)
+        answer: Inspection | None = None
         try:
             async with limit:
                 answer = await self._detector.inspect(inquiry)
@@ -116,11 +117,8 @@ class Attempts:
             self._failed(error, ticket, began)
             raise
         except TimeoutError as error:
-            message = f"no answer within {limit_s * 1e3:.0f} ms"
-            late = limit.expired()
-            raise self._failed(
-                DetectorTimeout(message, retryable=True) if late else _broken(error), ticket, began
-            ) from error
+            if not limit.expired():
+                raise self._failed(_broken(error), ticket, began) from error
         except Exception as error:
             raise self._failed(_broken(error), ticket, began) from error
         except BaseException:
@@ -132,6 +130,10 @@ class Attempts:
             raise
         finally:
             del limit  # it knows the task, which knows the failure
+        if answer is None:  # raised here, without the cause: that one, too, knows the task
+            raise self._failed(
+                DetectorTimeout(f"no answer within {limit_s * 1e3:.0f} ms", retryable=True), ticket, began
+            )
         self._breaker.succeeded(ticket)
         took_s = self._clock() - began
         self._typical_s += (took_s - self._typical_s) * _NEWEST if self._typical_s else took_s

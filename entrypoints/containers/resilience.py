@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,36 +22,41 @@ if TYPE_CHECKING:
 
 
 class RemoteGuards:
-    """The guards of one process.
+    """The guards of one process: made with the detectors, released with them, probed between `start` and `stop`.
 
-    Make one with `guarded` for each remote detector, `follow` what is in service after every change of it, and `start`
-    the probes. `board` tells other processes which breakers are open.
+    A detector's new revision has a guard of its own, and what is told of a name is told of the newest. `board` tells
+    other processes which breakers are open.
     """
 
     def __init__(self, metrics: PrometheusMetrics | None = None, board: BreakerBoard | None = None) -> None:
         self._board = board
         self._rounds = ProbeRounds()
-        self._followed: dict[str, GuardedDetector] = {}
+        # By the identity of the descriptor, which is constant, and the same for whatever is put around a guard.
+        self._guards: dict[int, GuardedDetector] = {}
         if metrics is not None:
             from llama_mapper.adapters.orchestration.resilience.prometheus_figures import GuardCollector
 
-            metrics.register(GuardCollector(lambda: [guard.figures for guard in self._followed.values()]))
+            metrics.register(GuardCollector(lambda: [guard.figures for guard in self._newest().values()]))
 
     def guarded(self, detector: ProbedDetector, definition: DetectorDefinition) -> GuardedDetector:
-        """The detector behind a guard on the terms of its definition."""
-        return GuardedDetector(
+        """The detector behind a guard on the terms of its definition; it is probed from now on."""
+        guard = GuardedDetector(
             detector,
             definition.resilience,
             timeout_s=definition.timeout_ms / 1e3,
             board=self._board,
+            # A detector that moved is not held to what was known of its old place.
+            board_name=f"{definition.name}@{sha256(definition.url.encode()).hexdigest()[:12]}",
             on_change=partial(_log, definition.name),
         )
+        self._guards[id(guard.descriptor)] = guard
+        self._rounds.follow(self._guards.values())
+        return guard
 
-    def follow(self, detectors: Iterable[Detector]) -> None:
-        """These are in service now; those that have a guard are probed, counted and told about."""
-        guards = [detector for detector in detectors if isinstance(detector, GuardedDetector)]
-        self._followed = {guard.descriptor.name: guard for guard in guards}
-        self._rounds.follow(guards)
+    def release(self, detector: Detector) -> None:
+        """Probe it no more, and forget it; nothing happens if it has no guard of ours."""
+        self._guards.pop(id(detector.descriptor), None)
+        self._rounds.follow(self._guards.values())
 
     async def start(self) -> None:
         """Begin to probe."""
@@ -60,20 +66,23 @@ class RemoteGuards:
         """End the probes. May be called again."""
         await self._rounds.stop()
 
-    def health_of(self, name: str) -> DetectorHealth | None:
-        """How the detector is; None if none of this name is followed."""
-        guard = self._followed.get(name)
+    def health_of(self, detector: Detector) -> DetectorHealth | None:
+        """How it is; None if it has no guard of ours."""
+        guard = self._guards.get(id(detector.descriptor))
         return None if guard is None else guard.health
 
     def notes(self) -> Mapping[str, str]:
         """What `/readyz` tells: why a detector cannot be asked, or that it is degraded."""
         notes = {}
-        for name, guard in self._followed.items():
+        for name, guard in self._newest().items():
             if (why := guard.readiness) is not None:
                 notes[f"detector.{name}"] = why
             elif guard.vitals.state is HealthState.DEGRADED:
                 notes[f"detector.{name}"] = f"degraded: {guard.vitals.reason}"
         return notes
+
+    def _newest(self) -> dict[str, GuardedDetector]:
+        return {guard.descriptor.name: guard for guard in self._guards.values()}
 
 
 def shedder_gauges(metrics: PrometheusMetrics, shedder: LoadShedder) -> None:

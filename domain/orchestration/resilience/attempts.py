@@ -151,7 +151,7 @@ class Attempts:
 
 def _broken(error: Exception) -> DetectorFailed:
     """Somebody else's exception text may quote the content: its class is all we pass on."""
-    return DetectorFailed(type(error).__name__, "DETECTOR_ERROR")
+    return DetectorFailed(type(error).__name__, "DETECTOR_ERROR", retryable=isinstance(error, OSError))
 
 
 def breaker_text(wait_s: float) -> str:

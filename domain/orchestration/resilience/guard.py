@@ -38,7 +38,8 @@ class GuardedDetector:
     or the caller's deadline.
 
     `clock` is in seconds and that of `Inquiry.deadline`. `draw` gives random numbers from 0 to 1. `on_change` hears
-    what changed (`health` or `breaker`), to what, and why. A guard belongs to one event loop.
+    what changed (`health` or `breaker`), to what, and why. On the `board` it is known by `board_name`, or else by the
+    detector's name. A guard belongs to one event loop.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class GuardedDetector:
         *,
         timeout_s: float,
         board: BreakerBoard | None = None,
+        board_name: str | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = monotonic,
         now: Clock = system_clock,
@@ -64,7 +66,7 @@ class GuardedDetector:
         self._budget = RetryBudget(terms.retry_budget)
         self._places = Bulkhead(terms.max_concurrency, terms.max_queue)
         self._breaker = CircuitBreaker(
-            inner.descriptor.name,
+            board_name or inner.descriptor.name,
             failures=terms.breaker_failures,
             open_s=terms.breaker_open_ms / 1e3,
             probes=terms.half_open_probes,

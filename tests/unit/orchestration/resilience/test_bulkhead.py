@@ -82,7 +82,7 @@ def test_everybody_can_be_sent_away() -> None:
 
 
 class BulkheadMachine(RuleBasedStateMachine):
-    """Visits that come, wait, run late, are cancelled and leave, against a count of those inside and a list of others."""
+    """Visits that come, wait, run late, are cancelled or leave; a count of those inside and a list of others."""
 
     PLACES, QUEUE, PATIENCE_S = 2, 3, 10.0
 

@@ -57,6 +57,7 @@ class GuardedDetector:
         on_change: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._inner = inner
+        self._descriptor = inner.descriptor
         self._clock = clock
         self._now = now
         self._draw = draw
@@ -66,7 +67,7 @@ class GuardedDetector:
         self._budget = RetryBudget(terms.retry_budget)
         self._places = Bulkhead(terms.max_concurrency, terms.max_queue)
         self._breaker = CircuitBreaker(
-            board_name or inner.descriptor.name,
+            board_name or self._descriptor.name,
             failures=terms.breaker_failures,
             open_s=terms.breaker_open_ms / 1e3,
             probes=terms.half_open_probes,
@@ -85,7 +86,7 @@ class GuardedDetector:
     @property
     def descriptor(self) -> DetectorDescriptor:
         """What the detector declares."""
-        return self._inner.descriptor
+        return self._descriptor
 
     @property
     def readiness(self) -> str | None:
@@ -117,7 +118,7 @@ class GuardedDetector:
     def figures(self) -> DetectorFigures:
         """What was counted."""
         return DetectorFigures(
-            name=self.descriptor.name,
+            name=self._descriptor.name,
             health=self._vitals.state,
             breaker=self._breaker.state,
             transitions=self._breaker.transitions,

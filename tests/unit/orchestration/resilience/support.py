@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llama_mapper.domain.contracts.detectors import ResilienceTerms
+from llama_mapper.domain.kernel.breakers import BreakerBoard
 from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,
     DetectorFailed,
@@ -98,8 +99,10 @@ def guard_of(
     *,
     timeout_s: float = 2.0,
     draw: float = 0.5,
-    board: Any = None,
+    board: BreakerBoard | None = None,
     **terms: Any,
 ) -> GuardedDetector:
     """A guard on these terms; `draw` is every random number."""
-    return GuardedDetector(detector, ResilienceTerms(**terms), timeout_s=timeout_s, clock=clock, draw=lambda: draw)
+    return GuardedDetector(
+        detector, ResilienceTerms(**terms), timeout_s=timeout_s, clock=clock, draw=lambda: draw, board=board
+    )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from llama_mapper.adapters.platform.shared_state.memory_breakers import MemoryBreakerBoard
 from llama_mapper.domain.contracts.detectors import BreakerState
 from llama_mapper.domain.contracts.orchestration import HealthState
 from llama_mapper.domain.orchestration.ports import (
@@ -244,6 +245,23 @@ def test_those_who_wait_in_the_queue_are_not_sent_to_a_detector_found_dead_meanw
         assert clock() == 1.0, "they are told when the breaker opens"
         assert [fault.code for fault in faults] == ["BROKEN"] * 2 + ["BREAKER_OPEN"] * 38
         assert detector.asked == 2
+        assert idle(guard)
+
+    run_in_virtual_time(story)
+
+
+def test_those_who_wait_are_told_at_once_when_another_process_finds_the_detector_dead() -> None:
+    async def story(clock: Clock) -> None:
+        board = MemoryBreakerBoard(clock)
+        guard = guard_of(RemoteDetector(after(1.5)), clock, max_concurrency=1, board=board)
+        calls = [asyncio.create_task(guard.inspect(within(clock, 10))) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        board.publish("remote", 60.0, 1)
+        assert guard.readiness == "its circuit breaker is open for another 60.0 s"
+        outcomes = await asyncio.gather(*calls[1:], return_exceptions=True)
+        assert [getattr(outcome, "code", None) for outcome in outcomes] == ["BREAKER_OPEN"] * 2
+        assert clock() == 0.5
+        await calls[0]
         assert idle(guard)
 
     run_in_virtual_time(story)

@@ -216,6 +216,10 @@ async def _deep(exchange: Exchange) -> None:
     _send(exchange.writer, 200, b"[" * 200_000 + b"]" * 200_000)
 
 
+async def _crowded(exchange: Exchange) -> None:
+    _send(exchange.writer, 200, b"[" + b"[]," * 300_000 + b"[]]")
+
+
 async def _wrong_schema(exchange: Exchange) -> None:
     _send(exchange.writer, 200, json.dumps(exchange.service.told.get("body", {"results": "none", "ok": True})).encode())
 
@@ -269,6 +273,7 @@ _ACTS = {
     "not_json": _not_json,
     "not_http": _not_http,
     "deep": _deep,
+    "crowded": _crowded,
     "wrong_schema": _wrong_schema,
 } | {name: _tampered(name) for name in _TAMPERED}
 
@@ -295,7 +300,7 @@ def _messages_text(body: Any) -> str:
 
 def _moderation(body: Any, find: Finder, told: dict[str, Any]) -> Any:
     scores = dict.fromkeys(told["words"].values(), 0.01) | {one["label"]: one["score"] for one in find(body["input"])}
-    flags = {label: not 0 <= score < 0.5 for label, score in scores.items()}
+    flags = {label: score != 0.01 for label, score in scores.items()}
     result = {"flagged": any(flags.values()), "categories": flags, "category_scores": scores}
     return {"id": "modr-1", "model": body["model"], "results": [result]}
 

@@ -1,9 +1,10 @@
 """Detector services as real processes on loopback, whose behaviour a test switches while they run.
 
 Behaviours: `good`, `refuse` (the port is closed), `hang`, `drip`, `reset` (in mid-body), `reset_at_once`, `close`,
-`status` (with `status`, `headers`, `body`), `huge` (50 MB; `chunked`), `not_json`, `not_http`, `deep`, `wrong_schema`
-(`body`), `nan`, `infinity`, `too_certain`, `score_as_text`, `outside`, `backwards`, `off_vocabulary`, `empty_label`;
-`flaky` (`probability`, `bad`) and `flapping` (`period_s`, `bad`) are `good` and the behaviour `bad` by turns.
+`status` (with `status`, `headers`, `body`), `huge` (50 MB; `chunked`), `not_json`, `not_http`, `deep`, `crowded`,
+`wrong_schema` (`body`), `nan`, `infinity`, `too_certain`, `score_as_text`, `outside`, `backwards`, `off_vocabulary`,
+`empty_label`; `flaky` (`probability`, `bad`) and `flapping` (`period_s`, `bad`) are `good` and the behaviour `bad` by
+turns.
 
 With any of them: `delay_s` before the answer, `words` (word → label, kept until given anew), `health` (`good`, `bad`,
 or `same`, the default: probes are treated like requests), for chat completions `reply`, or `reply_by_word`.

@@ -75,7 +75,9 @@ class GuardedDetector:
             board=board,
             on_change=self._on_breaker,
         )
-        self._attempts = Attempts(inner, self._places, self._breaker, timeout_s, clock, self._note_call)
+        self._attempts = Attempts(
+            inner, self._places, self._breaker, terms.max_queue, timeout_s, clock, self._note_call
+        )
         self._losers: set[asyncio.Task[Inspection]] = set()
         self._vitals = Vitals()
         self._last_probe_at: datetime | None = None
@@ -111,7 +113,7 @@ class GuardedDetector:
             last_probe_at=self._last_probe_at,
             reason=self._vitals.reason[:512],
             in_flight=self._places.taken,
-            queued=self._places.waiting,
+            queued=self._attempts.waiting,
         )
 
     @property
@@ -126,7 +128,7 @@ class GuardedDetector:
             retries=self._retries,
             hedges=self._hedges,
             in_flight=self._places.taken,
-            queued=self._places.waiting,
+            queued=self._attempts.waiting,
         )
 
     async def inspect(self, inquiry: Inquiry) -> Inspection:
@@ -234,8 +236,7 @@ class GuardedDetector:
             self._on_change("health", vitals.state.value, vitals.reason)
 
     def _on_breaker(self, state: BreakerState) -> None:
-        if state is BreakerState.OPEN:
-            self._places.dismiss()
+        self._attempts.breaker_changed(state)
         if self._on_change is not None:
             failures = self._breaker.failures
             self._on_change("breaker", state.value, f"{failures} failures in a row" if failures else "")

@@ -219,20 +219,67 @@ def test_failures_in_a_row_open_the_breaker_and_then_nobody_asks() -> None:
     run_in_virtual_time(story)
 
 
-def test_in_half_open_only_the_probes_get_through() -> None:
+@pytest.mark.parametrize("recovers", [True, False])
+def test_in_half_open_only_the_probes_get_through_and_who_came_with_them_waits_for_their_verdict(
+    recovers: bool,
+) -> None:
     async def story(clock: Clock) -> None:
         detector = RemoteDetector(failing())
-        guard = guard_of(detector, clock, breaker_failures=1, breaker_open_ms=1000, half_open_probes=2)
+        guard = guard_of(detector, clock, breaker_failures=1, breaker_open_ms=1000, half_open_probes=2, max_queue=7)
         await fault_of(guard, within(clock, 10))
         await asyncio.sleep(1)
-        detector.behave = after(0.5)
+        detector.behave = in_turn(after(0.5, answers if recovers else failing()), after(0.5))
+        detector.asked = 0
         calls = [asyncio.create_task(guard.inspect(within(clock, 10))) for _ in range(10)]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.4)
         assert guard.readiness == "its circuit breaker is half open and waits for the outcome of others' calls"
+        assert (detector.asked, guard.figures.queued) == (2, 7)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert sum(isinstance(outcome, Inspection) for outcome in outcomes) == 2
-        assert detector.asked == 3
+        codes = [getattr(outcome, "code", "ok") for outcome in outcomes]
+        if recovers:
+            assert codes == ["ok"] * 9 + ["BREAKER_OPEN"], "the last found the queue full"
+            assert guard.health.breaker is BreakerState.CLOSED
+        else:
+            assert codes == ["BROKEN", "ok"] + ["BREAKER_OPEN"] * 8
+            assert (detector.asked, clock()) == (2, 1.5)
+        assert idle(guard)
+
+    run_in_virtual_time(story)
+
+
+def test_the_windows_of_one_text_that_fail_together_do_not_keep_the_breaker_half_open() -> None:
+    async def story(clock: Clock) -> None:
+        detector = RemoteDetector(failing())
+        guard = guard_of(detector, clock, breaker_failures=1, breaker_open_ms=1000)
+        await fault_of(guard, within(clock, 10))
+        await asyncio.sleep(1)
+        detector.behave = after(0.1)
+        async with asyncio.TaskGroup() as windows:  # one that fails cancels the others
+            for _ in range(4):
+                windows.create_task(guard.inspect(within(clock, 10)))
         assert guard.health.breaker is BreakerState.CLOSED
+
+    run_in_virtual_time(story)
+
+
+def test_who_waits_for_a_verdict_takes_the_turn_of_a_probe_that_is_called_off_and_waits_no_longer_than_they_can() -> (
+    None
+):
+    async def story(clock: Clock) -> None:
+        detector = RemoteDetector(failing())
+        guard = guard_of(detector, clock, breaker_failures=1, breaker_open_ms=1000)
+        await fault_of(guard, within(clock, 10))
+        await asyncio.sleep(1)
+        detector.behave = after(1.0)
+        first, second = (asyncio.create_task(guard.inspect(within(clock, 10))) for _ in range(2))
+        await asyncio.sleep(0)
+        assert (await fault_of(guard, within(clock, 0.2))).code == "BREAKER_OPEN"
+        assert clock() == pytest.approx(1.198)
+        first.cancel()
+        answer = await second
+        assert clock() == pytest.approx(2.198)
+        assert answer.notes["queued_ms"] == pytest.approx(198)
+        assert idle(guard)
 
     run_in_virtual_time(story)
 

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     """Whether another person than its author must approve a version of a policy bundle. Off is for a single operator,
     who must still say so with each approval; it is recorded."""
 
+    max_inflight_requests: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Requests that are judged at one time; one more is refused with 429 `DETECTOR_OVERLOADED` and `Retry-After`."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
 

@@ -148,7 +148,7 @@ class ResilienceTerms(Contract):
     half_open_probes: Annotated[int, Field(ge=1, le=16)] = 1
     """Calls let through at one time while it is half open."""
     retry_budget: Score = 0.2
-    """Retries and hedges admitted for each first attempt, over the last ten seconds."""
+    """Retries and hedges admitted for each first attempt, over the last ten seconds; ten in any case, but none if 0."""
     probe_interval_ms: Annotated[int, Field(ge=10, le=3_600_000)] = 10_000
     """Milliseconds between two active health probes, give or take a tenth; sooner after a failure."""
 

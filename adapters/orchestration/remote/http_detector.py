@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -198,6 +199,7 @@ def descriptor_of(definition: DetectorDefinition) -> DetectorDescriptor:
         vocabulary=definition.vocabulary,
         granularity=definition.granularity,
         remote=True,
+        revision=hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:16],
     )
 
 

@@ -17,8 +17,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier
+from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, TenantId
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 PREFIX = "LLAMA_MAPPER_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -79,6 +80,21 @@ class Settings(BaseSettings):
 
     extra_detectors: Annotated[tuple[Identifier, ...], NoDecode, Field(max_length=64)] = ()
     """Names of detectors to load besides those: `presidio_ner` finds names and places by a model (extra `ner`)."""
+
+    operator_tenant: TenantId = LOCAL_TENANT
+    """The tenant whose administrators may change what serves all tenants: the registry of detectors."""
+
+    detector_files: Annotated[tuple[Path, ...], NoDecode, Field(max_length=64)] = ()
+    """Files with definitions of remote detectors (YAML or JSON), and folders of such files, in the environment
+    separated by commas. They are followed: a change is in service without a restart."""
+
+    detector_srv: Annotated[tuple[str, ...], NoDecode, Field(max_length=64)] = ()
+    """Remote detectors whose address DNS tells, in the environment separated by commas, each as
+    `_service._proto.domain=FILE`: the name of the SRV records and the file with the definition, whose URL lends its
+    scheme and path (extra `discovery`)."""
+
+    detector_srv_server: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """IP address, or address and port, of the name server to ask for them. Unset: the system's."""
 
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
@@ -152,7 +168,7 @@ class Settings(BaseSettings):
     def _upper_case(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("detectors", "extra_detectors", mode="before")
+    @field_validator("detectors", "extra_detectors", "detector_files", "detector_srv", mode="before")
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):

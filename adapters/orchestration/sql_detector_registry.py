@@ -72,7 +72,8 @@ class SqlDetectorRegistry:
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         async with self._database.reading() as connection:
-            return (await connection.execute(statement)).all()
+            rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
+        return rows
 
 
 def _revision(row: Row[Any]) -> Revision | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Protocol
@@ -20,7 +21,7 @@ from llama_mapper.domain.contracts.base import (
     VersionText,
 )
 from llama_mapper.domain.contracts.orchestration import BreakerState as BreakerState
-from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorInfo, Granularity
+from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorInfo, Finding, Granularity, Message
 from llama_mapper.domain.contracts.orchestration import DetectorHealth as DetectorHealth
 from llama_mapper.domain.contracts.orchestration import DetectorSource as DetectorSource
 
@@ -305,4 +306,21 @@ class DetectorRegistryApi(Protocol):
 
     def described(self, infos: tuple[DetectorInfo, ...]) -> tuple[DetectorInfo, ...]:
         """The same with each one's source, revision and health."""
+        ...
+
+
+class DetectorDeskApi(Protocol):
+    """Asks one detector of this process by its name, without a policy; nothing is stored.
+
+    Raises `DETECTOR_NOT_FOUND`, also for a detector that runs in somebody else's process; `CONTENT_TOO_LARGE`;
+    `SERVICE_UNAVAILABLE` if the detector cannot be asked now, `REQUEST_TIMEOUT` if it is too slow, and
+    `UPSTREAM_INVALID_RESPONSE` if it breaks.
+    """
+
+    async def inspect(self, tenant_id: str, detector: str, texts: Sequence[str]) -> tuple[tuple[Finding, ...], ...]:
+        """What it finds in each text, in the order of the texts."""
+        ...
+
+    async def inspect_messages(self, tenant_id: str, detector: str, messages: Sequence[Message]) -> tuple[Finding, ...]:
+        """What it finds in a conversation as a whole; spans are those within the finding's message."""
         ...

@@ -11,13 +11,22 @@ from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import R
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
+from llama_mapper.adapters.orchestration.sql_detector_registry import SqlDetectorRegistry
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
+from llama_mapper.domain.contracts.detectors import DetectorSource
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.orchestration.desk import DetectorDesk
+from llama_mapper.domain.orchestration.findings import FindingReader
 from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
+from llama_mapper.domain.orchestration.registry.following import RegistryFollower
+from llama_mapper.domain.orchestration.registry.service import DetectorRegistryService
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.definitions import following_definitions
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.remote_detectors import RemoteDetectors
 from llama_mapper.entrypoints.settings import Settings
 
 _SCANNERS = "llama_mapper.adapters.orchestration.scanners"
@@ -57,6 +66,15 @@ def _detectors(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, Detector
     return {**pool.detectors, **{detector.descriptor.name: detector for detector in more}}
 
 
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000.0
+
+
+def _fixed(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, tuple[DetectorSource, Detector]]:
+    shipped = {name: (DetectorSource.SHIPPED, detector) for name, detector in pool.detectors.items()}
+    return {**shipped, **{detector.descriptor.name: (DetectorSource.EMBEDDED, detector) for detector in more}}
+
+
 class OrchestrationContainer(containers.DeclarativeContainer):
     """Detectors in worker processes, policies in Rego, and the service over them."""
 
@@ -85,6 +103,38 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         service_version=platform.version,
         content_limit=platform.settings.provided.content_limit,
     )
+    remote = providers.Singleton(RemoteDetectors)
+    fleet = providers.Singleton(
+        DetectorFleet,
+        roster,
+        providers.Callable(_fixed, pool, more_detectors),
+        remote.provided.make,
+        platform.catalogue,
+        release=remote.provided.release,
+        health_of=remote.provided.health_of,
+        linger_s=providers.Callable(_seconds, platform.settings.provided.request_timeout_ms),
+    )
+    revisions = providers.Singleton(SqlDetectorRegistry, database)
+    follower = providers.Singleton(RegistryFollower, revisions, fleet)
+    registry = providers.Singleton(
+        DetectorRegistryService,
+        store=revisions,
+        fleet=fleet,
+        catalogue=platform.catalogue,
+        reader=providers.Factory(FindingReader, platform.catalogue, platform.digests),
+        make=remote.provided.make_for_trial,
+        release=remote.provided.release,
+        announce=follower.provided.refresh,
+        clock=platform.clock,
+    )
+    desk = providers.Singleton(
+        DetectorDesk,
+        roster=roster,
+        catalogue=platform.catalogue,
+        digests=platform.digests,
+        content_limit=platform.settings.provided.content_limit,
+        timeout_s=providers.Callable(_seconds, platform.settings.provided.request_timeout_ms),
+    )
 
 
 @asynccontextmanager
@@ -101,6 +151,16 @@ async def running_orchestration(
         try:
             declared = [detector.descriptor for detector in service_detectors.values()]
             await container.records().observe(declared, platform.clock()())
-            yield container
+            following = following_definitions(
+                platform.settings(),
+                container.fleet(),
+                container.follower(),
+                container.records(),
+                platform.catalogue(),
+                platform.clock(),
+            )
+            async with following:
+                yield container
         finally:
+            await container.remote().close()
             await pool.close()

@@ -16,6 +16,7 @@ from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
+    fleet_gauges,
     history_gauges,
     pool_gauges,
 )
@@ -36,6 +37,8 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
+        fleet = orchestration.fleet()
+        fleet_gauges(platform.metrics(), fleet, orchestration.follower())
         history_gauges(platform.metrics(), analysis.service())
         yield Running(
             platform=platform,
@@ -47,6 +50,9 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: detector_notes(pool),
+            registry=orchestration.registry(),
+            desk=orchestration.desk(),
+            operator_tenant=settings.operator_tenant,
+            notes=lambda: detector_notes(pool, fleet),
             wait_for_detectors=pool.wait_ready,
         )

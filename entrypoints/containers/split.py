@@ -11,6 +11,7 @@ from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
+    fleet_gauges,
     history_gauges,
     pool_gauges,
 )
@@ -34,6 +35,8 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
+        fleet = orchestration.fleet()
+        fleet_gauges(platform.metrics(), fleet, orchestration.follower())
         databases = (platform.database(), orchestration.database(), chain.database())
         yield Running(
             platform=platform,
@@ -44,7 +47,10 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: detector_notes(pool),
+            registry=orchestration.registry(),
+            desk=orchestration.desk(),
+            operator_tenant=settings.operator_tenant,
+            notes=lambda: detector_notes(pool, fleet),
             wait_for_detectors=pool.wait_ready,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ def openapi_document(operations: Sequence[Operation], version: str) -> dict[str,
             for answers in operation.responses.values()
             for model in answers
         ),
+        *((operation.error_form.model, "serialization") for operation in operations if operation.error_form),
         (Problem, "serialization"),
     }
     ordered = sorted(models, key=lambda pair: (pair[0].__name__, pair[1]))
@@ -68,10 +70,13 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
             for status, models in operation.responses.items()
         },
     }
+    form = operation.error_form
     problem = {PROBLEM_TYPE: {"schema": names[(Problem, "serialization")]}}
+    if form is not None:
+        problem = {"application/json": {"schema": names[(form.model, "serialization")]}}
     codes: dict[int, list[str]] = {}
     for code in operation.all_errors:
-        codes.setdefault(STATUS[code], []).append(code.value)
+        codes.setdefault(STATUS[code] if form is None else form.status(code), []).append(code.value)
     for status in sorted(codes):
         document["responses"][str(status)] = {
             "description": ", ".join(f"`{code}`" for code in sorted(set(codes[status]))),
@@ -90,6 +95,10 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
         for q in operation.query
     ]
+    parameters += [
+        {"name": h.name, "in": "header", "required": h.required, "description": h.description, "schema": h.schema}
+        for h in operation.headers
+    ]
     if parameters:
         document["parameters"] = parameters
     return document
@@ -101,4 +110,4 @@ def _one_of(models: Sequence[type[BaseModel]], names: dict[Any, Any], mode: str)
 
 
 def _path_parameters(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return re.findall(r"{(\w+)}", path)

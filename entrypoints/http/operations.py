@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, Ser
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
-from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
+from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -46,11 +47,30 @@ TENANT_PARAMETER = QueryParameter(
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderParameter:
+    """A request header and its JSON schema."""
+
+    name: str
+    description: str
+    schema: dict[str, object]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """How errors look where somebody else's contract says so: their model, their status, and the answer itself."""
+
+    model: type[BaseModel]
+    status: Callable[[ErrorCode], int]
+    answer: Callable[[ServiceError], Response]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
 
     `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
-    codes besides those of every operation.
+    codes besides those of every operation. `error_form` replaces problem documents.
     """
 
     id: str
@@ -65,6 +85,8 @@ class Operation:
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
+    headers: tuple[HeaderParameter, ...] = ()
+    error_form: ErrorForm | None = None
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:
@@ -75,7 +97,7 @@ class Operation:
 
 def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
     """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
-    handler, scope = operation.handler, operation.scope
+    handler, scope, form = operation.handler, operation.scope, operation.error_form
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -84,14 +106,20 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
                 principal.require(scope)
                 return await handler(request, principal)
         except TimeoutError:
-            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+            late = OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True)
+            return problem_response(late) if form is None else form.answer(late)
         except ServiceError as error:
-            return refusal(error)
+            problem = refusal(error)
+            return problem if form is None else form.answer(error)
         except RefusedBody as error:
-            return problem_response(error.refusal, error.faults)
+            return problem_response(error.refusal, error.faults) if form is None else form.answer(error.refusal)
         except ClientDisconnect:
             raise
         except Exception as error:
-            return failure(error)
+            problem = failure(error)
+            return problem if form is None else form.answer(ServiceError(UNEXPECTED))
 
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+    route = Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+    # `{name}:verb` is a path of its own and must not be taken for a name by `{name}`.
+    route.path_regex = re.compile(route.path_regex.pattern.replace("[^/]+", "[^/:]+"))
+    return route

@@ -11,6 +11,8 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.detectors import detector_operations
+from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
@@ -67,7 +69,11 @@ def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -
         operations += assessment_operations(running.assessments, body_limit)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
     if running.orchestration is not None:
-        operations += orchestration_operations(running.orchestration, body_limit)
+        operations += orchestration_operations(running.orchestration, body_limit, running.registry)
+    if running.registry is not None:
+        operations += detector_operations(running.registry, running.operator_tenant)
+    if running.desk is not None:
+        operations += fms_operations(running.desk, body_limit)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -82,6 +88,8 @@ def monolith_openapi() -> dict[str, Any]:
         *assessment_operations(unused, 0),
         *moderation_operations(unused, service_version(), 0),
         *orchestration_operations(unused, 0),
+        *detector_operations(unused, ""),
+        *fms_operations(unused, 0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

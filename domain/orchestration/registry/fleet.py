@@ -10,7 +10,7 @@ from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.detectors import DetectorHealth, DetectorSource, RegisteredDetector
 from llama_mapper.domain.contracts.orchestration import DetectorInfo
 from llama_mapper.domain.kernel.errors import ServiceError
-from llama_mapper.domain.orchestration.ports import Detector, ProbedDetector
+from llama_mapper.domain.orchestration.ports import Detector, DetectorDescriptor, ProbedDetector
 from llama_mapper.domain.orchestration.registry.model import Offer, settled
 from llama_mapper.domain.orchestration.registry.ports import HealthOf, MakeDetector, ReleaseDetector
 from llama_mapper.domain.orchestration.roster import DetectorRoster, check_declaration, info_of, readiness_of
@@ -117,6 +117,10 @@ class DetectorFleet:
     def offered(self) -> Sequence[Offer]:
         """The offers that have their names, in service or not, by name."""
         return [self._chosen[name] for name in sorted(self._chosen)]
+
+    def descriptors(self) -> Sequence[DetectorDescriptor]:
+        """What the detectors in service that definitions made declare, by name."""
+        return [self._served[name].detector.descriptor for name in sorted(self._served)]
 
     def registered(self, offer: Offer) -> RegisteredDetector:
         """An offer as callers see it, with what is known in this process of its detector."""

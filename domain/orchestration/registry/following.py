@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from llama_mapper.domain.contracts.detectors import DetectorSource
 from llama_mapper.domain.kernel.errors import ServiceError
@@ -55,3 +56,16 @@ class RegistryFollower:
             else:
                 self._fleet.trouble(DetectorSource.REGISTRY, None)
             await asyncio.sleep(self._interval_s)
+
+
+async def kept_running(run: Callable[[], Awaitable[None]], on_failure: Callable[[str], None], pause_s: float) -> None:
+    """Run `run` again and again, `pause_s` seconds after each failure, of which `on_failure` is told the class.
+
+    What follows a source in the background must not end for good at an error that nobody foresaw.
+    """
+    while True:
+        try:
+            await run()
+        except Exception as error:
+            on_failure(type(error).__name__)
+        await asyncio.sleep(pause_s)

@@ -65,6 +65,7 @@ class FileSource:
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        await self.refresh()
         async for _ in changes(self._places):
             await self.refresh()
 

@@ -17,14 +17,11 @@ _SHOWN = 8
 
 
 def check_definition(definition: DetectorDefinition, catalogue: DetectorCatalogue) -> tuple[str, ...]:
-    """Warnings about a definition; raise `DETECTOR_INVALID` if it contradicts the catalogue or itself."""
+    """Warnings about a definition; raise `DETECTOR_INVALID` if it contradicts the catalogue."""
     if unknown := [each for each in definition.categories if each not in catalogue.categories]:
         raise _invalid(f"the taxonomy has no risk category {_listed(unknown)}")
     if unknown := sorted({each for each in definition.vocabulary.values() if not _is_canonical(each, catalogue)}):
         raise _invalid(f"the taxonomy has no label {_listed(unknown)}, which the vocabulary maps to")
-    window = definition.window_chars
-    if window is not None and definition.window_overlap_chars * 2 >= window:
-        raise _invalid("window_overlap_chars must be less than half of window_chars")
     warnings = []
     if not definition.vocabulary and not catalogue.has_vocabulary(definition.vendor, definition.vendor_version):
         warnings.append(

@@ -20,6 +20,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
+    Detector,
     DetectorDescriptor,
     Inquiry,
     Inspection,
@@ -217,7 +218,7 @@ def raw_plan(
 
 
 def service(
-    detectors: Sequence[ScriptedDetector],
+    detectors: Sequence[Detector],
     plan: Mapping[str, Any] | None = None,
     *,
     engine: FixedEngine | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -37,29 +37,24 @@ def _group() -> None:
 
 @app.command("list")
 def list_detectors(as_json: Json = False, data_dir: DataDir = None) -> None:
-    """List every detector that a definition makes."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """List every detector that a definition makes; in a pipe one a line, separated by tabs."""
     found = _run(data_dir, lambda registry: registry.list())
     if as_json:
         typer.echo("[" + ",".join(each.model_dump_json() for each in found) + "]")
         return
-    table = Table("detector", "from", "revision", "protocol", "vendor", "url", "enabled")
-    for each in found:
-        definition = each.definition
-        cells = (
-            definition.name,
+    rows = [
+        (
+            each.definition.name,
             each.source.value,
             str(each.revision),
-            definition.protocol.kind,
-            f"{definition.vendor} {definition.vendor_version}",
-            definition.url,
-            "yes" if definition.enabled else "no",
+            each.definition.protocol.kind,
+            f"{each.definition.vendor} {each.definition.vendor_version}",
+            each.definition.url,
+            "yes" if each.definition.enabled else "no",
         )
-        table.add_row(*(Text(cell) for cell in cells))
-    Console().print(table)
+        for each in found
+    ]
+    _print_rows(("detector", "from", "revision", "protocol", "vendor", "url", "enabled"), rows)
 
 
 @app.command()
@@ -113,20 +108,23 @@ def probe(name: Name, as_json: Json = False, data_dir: DataDir = None) -> None:
 @app.command()
 def history(name: Name, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Show every revision of a name that is or was registered, oldest first."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     found = _run(data_dir, lambda registry: registry.history(name))
     if as_json:
         typer.echo(found.model_dump_json())
         return
-    table = Table("revision", "change", "at", "by", "tried", "digest", "url")
-    for each in found.items:
-        at = each.changed_at.isoformat(timespec="seconds")
-        cells = (str(each.revision), each.change.value, at, each.changed_by, each.probe.value, each.digest[7:19])
-        table.add_row(*(Text(cell) for cell in (*cells, each.definition.url)))
-    Console().print(table)
+    rows = [
+        (
+            str(each.revision),
+            each.change.value,
+            each.changed_at.isoformat(timespec="seconds"),
+            each.changed_by,
+            each.probe.value,
+            each.digest[7:19],
+            each.definition.url,
+        )
+        for each in found.items
+    ]
+    _print_rows(("revision", "change", "at", "by", "tried", "digest", "url"), rows)
 
 
 def _run(data_dir: Path | None, use: Callable[[DetectorRegistryApi], Awaitable[Result]]) -> Result:
@@ -157,6 +155,23 @@ def _print(registration: DetectorRegistration, as_json: bool) -> None:
         typer.echo(_told(registration.probe))
     for warning in registration.warnings:
         typer.echo(f"warning: {warning}", err=True)
+
+
+def _print_rows(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    import sys
+
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # what operators write is text, not markup
+    Console().print(table)
 
 
 def _told(report: ProbeReport) -> str:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
 from llama_mapper.entrypoints.http.openapi import openapi_document
-from llama_mapper.entrypoints.http.operations import Operation, route_of
+from llama_mapper.entrypoints.http.operations import Operation, routes_of
 from llama_mapper.entrypoints.http.problems import on_http_exception
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
 
@@ -31,7 +31,7 @@ def create_application(
     timeout_s: float,
 ) -> Starlette:
     """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`."""
-    routes = [route_of(operation, authenticator, timeout_s) for operation in operations]
+    routes = routes_of(operations, authenticator, timeout_s)
     if docs:
         routes += _docs_routes(operations, version)
     return Starlette(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 BODY_ERRORS = (
     ErrorCode.INVALID_REQUEST,
@@ -95,8 +96,30 @@ class Operation:
         return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
-    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
+def routes_of(operations: Sequence[Operation], authenticator: Authenticator, timeout_s: float) -> list[Route]:
+    """The operations as routes, one a path, so that what is refused there is told all methods that are not."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    return [_route(path, methods, authenticator, timeout_s) for path, methods in by_path.items()]
+
+
+def _route(path: str, methods: dict[str, Operation], authenticator: Authenticator, timeout_s: float) -> Route:
+    endpoints = {method: _endpoint(operation, authenticator, timeout_s) for method, operation in methods.items()}
+    endpoint = next(iter(endpoints.values()))
+    if len(endpoints) > 1:
+
+        async def endpoint(request: Request) -> Response:
+            return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    route = Route(path, endpoint, methods=list(endpoints), name=next(iter(methods.values())).id)
+    # `{name}:verb` is a path of its own and must not be taken for a name by `{name}`.
+    route.path_regex = re.compile(route.path_regex.pattern.replace("[^/]+", "[^/:]+"))
+    return route
+
+
+def _endpoint(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Endpoint:
+    """The operation authenticated, permitted, handled in time, and every error answered in its form."""
     handler, scope, form = operation.handler, operation.scope, operation.error_form
 
     async def endpoint(request: Request) -> Response:
@@ -119,7 +142,4 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
             problem = failure(error)
             return problem if form is None else form.answer(ServiceError(UNEXPECTED))
 
-    route = Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
-    # `{name}:verb` is a path of its own and must not be taken for a name by `{name}`.
-    route.path_regex = re.compile(route.path_regex.pattern.replace("[^/]+", "[^/:]+"))
-    return route
+    return endpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -96,6 +97,12 @@ class Settings(BaseSettings):
     detector_srv_server: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """IP address, or address and port, of the name server to ask for them. Unset: the system's."""
 
+    enabled_plugins: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
+    """Names of the installed plugins to load, in the environment separated by commas. Unset: all."""
+
+    plugins: Annotated[dict[Identifier, dict[str, Any]], Field(max_length=64)] = Field(default_factory=dict)
+    """Settings of plugins, each under its name: in a TOML file a table `[plugins.name]`, in the environment JSON."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 
@@ -111,8 +118,51 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
+    stream_timeout_ms: Annotated[int, Field(ge=100, le=86_400_000)] = 600_000
+    """Milliseconds that a text which is judged while it is written may take in all."""
+
+    redis_url: SecretStr | None = None
+    """A `redis://` or `rediss://` URL: cache, idempotency records, rate limits and breakers are then shared by all
+    processes that use it (extra `redis`). Unset: each process keeps its own in memory."""
+
+    redis_timeout_ms: Annotated[int, Field(ge=10, le=5_000)] = 100
+    """Milliseconds that Redis may take for one answer; after that this process goes on alone until Redis is back."""
+
+    idempotency_ttl_s: Annotated[int, Field(ge=1, le=2_592_000)] = 86_400
+    """Seconds for which the answer to a request with an `Idempotency-Key` is kept."""
+
+    response_cache_ttl_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """Seconds for which an orchestration's answer is kept for equal requests, under a keyed digest and without the
+    content; 0 keeps none. Answers that took less than 5 ms, and critical requests, are never kept."""
+
+    rate_limit_key: Annotated[int, Field(ge=0, le=10_000_000)] = 600
+    """Requests that an API key may send in any minute; 0 is no limit. Callers without a key have none of this kind."""
+
+    rate_limit_tenant: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Requests that a tenant may send in any minute, all its keys together; 0 is no limit."""
+
+    rate_limit_address: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Requests that a client address (of IPv6 the /64 network) may send in any minute, counted before the credential
+    is looked at; 0 is no limit."""
+
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, Field(max_length=64)] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` tells the client's address, in the environment separated
+    by commas. Unset: the client is whoever connects."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
+
+    policy_engine: Literal["regorus", "opa"] = "regorus"
+    """What evaluates policies: the engine that is built in, or an OPA server."""
+
+    opa_url: AnyHttpUrl | None = None
+    """Base URL of the OPA server, for `policy_engine` `opa`."""
+
+    opa_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
+    """Bearer token for the OPA server, where it wants one."""
+
+    policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
+    """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""
@@ -168,7 +218,15 @@ class Settings(BaseSettings):
     def _upper_case(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("detectors", "extra_detectors", "detector_files", "detector_srv", mode="before")
+    @field_validator(
+        "detectors",
+        "extra_detectors",
+        "enabled_plugins",
+        "trusted_proxies",
+        "detector_files",
+        "detector_srv",
+        mode="before",
+    )
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):
@@ -181,6 +239,29 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+asyncpg://")):
             raise ValueError("it must be a postgresql:// URL, or unset for SQLite")
         return url
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("it must be a redis:// or rediss:// URL, or unset for memory")
+        return url
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError("each must be an IP address or a network such as 10.0.0.0/8") from None
+        return proxies
+
+    @model_validator(mode="after")
+    def _engine_has_its_server(self) -> Self:
+        if self.policy_engine == "opa" and self.opa_url is None:
+            raise ValueError("policy_engine opa needs opa_url")
+        return self
 
     @model_validator(mode="after")
     def _both_links_or_none(self) -> Self:

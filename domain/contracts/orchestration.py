@@ -84,7 +84,7 @@ class RedactionStyle(StrEnum):
     """An asterisk for each character."""
     SURROGATE = "surrogate"
     """The label and the first digits of the finding's keyed digest, so that equal texts stay equal within a tenant:
-    `[EMAIL_ADDRESS-3f9a1c20]`."""
+    `[EMAIL_ADDRESS-3f9a1c20b7d4]`."""
 
 
 class HealthState(StrEnum):
@@ -184,16 +184,9 @@ class Message(Contract):
     content: _Content
 
 
-class OrchestrationRequest(Contract):
-    """Content to run detectors over, and what the policy may take into account.
+class OrchestrationOptions(Contract):
+    """What a policy may take into account besides the content."""
 
-    Exactly one of `content` and `messages` is given. All messages are judged, not only the last one.
-    """
-
-    content: _Content | None = None
-    """The text to judge. It is never stored or logged, and returned only redacted, where the verdict asks for that."""
-    messages: Annotated[tuple[Message, ...], Field(max_length=1000)] = ()
-    """The conversation to judge, oldest message first; kept as little as `content`."""
     tenant_id: TenantId | None = None
     """May repeat the credential's tenant; naming another is refused with `TENANT_MISMATCH`."""
     policy_bundle: Identifier = "default"
@@ -203,6 +196,18 @@ class OrchestrationRequest(Contract):
     """Risk categories to judge; empty means all that the policy knows for this content type."""
     metadata: Metadata | None = None
     """Facts for the policy to decide on; not stored."""
+
+
+class OrchestrationRequest(OrchestrationOptions):
+    """Content to run detectors over, and what the policy may take into account.
+
+    Exactly one of `content` and `messages` is given. All messages are judged, not only the last one.
+    """
+
+    content: _Content | None = None
+    """The text to judge. It is never stored or logged, and returned only redacted, where the verdict asks for that."""
+    messages: Annotated[tuple[Message, ...], Field(max_length=1000)] = ()
+    """The conversation to judge, oldest message first; kept as little as `content`."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -422,7 +427,13 @@ class OrchestrationResponse(Contract):
     """What policies that are activated for watching only would have said."""
     processing_time_ms: Milliseconds
     version_info: VersionInfo
-    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=128)]
+
+
+class OrchestrationAnswer(OrchestrationResponse):
+    """What the HTTP door answers: the response, and the content redacted where the verdict is `redact`."""
+
+    redacted: Redacted | None = None
 
 
 class DetectorInfo(Contract):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
@@ -16,10 +16,12 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyList,
 )
+from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
@@ -27,9 +29,12 @@ REQUESTS: tuple[type[Contract], ...] = (
     AnalysisRequest,
     MappingRequest,
     LabelMappingRequest,
+    PolicySimulationRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
+    AssessmentAnswer,
     Assessment,
+    OrchestrationAnswer,
     OrchestrationResponse,
     AnalysisResponse,
     MappingResponse,
@@ -38,6 +43,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     DetectorList,
     PolicyList,
     EvidenceEnvelope,
+    PolicySimulation,
 )
 
 

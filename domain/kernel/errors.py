@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
     POLICY_INVALID = "POLICY_INVALID"
+    POLICY_SCHEMA_UNSUPPORTED = "POLICY_SCHEMA_UNSUPPORTED"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
@@ -28,6 +29,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     UNAUTHORIZED = "UNAUTHORIZED"
     INSUFFICIENT_RBAC = "INSUFFICIENT_RBAC"
     TENANT_MISMATCH = "TENANT_MISMATCH"
@@ -118,6 +120,13 @@ class AuthorizationError(ServiceError):
     default_code = ErrorCode.INSUFFICIENT_RBAC
 
 
+class RateLimitError(ServiceError):
+    """The caller sent more requests than it may; the same request may be sent again after a while."""
+
+    default_code = ErrorCode.RATE_LIMITED
+    default_retryable = True
+
+
 class StoreError(ServiceError):
     """A store did not do what it promised; nothing was half-written."""
 
@@ -153,6 +162,7 @@ class EvidenceError(ServiceError):
 _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
+    ErrorCode.POLICY_SCHEMA_UNSUPPORTED: PolicyEnforcementError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,
@@ -163,6 +173,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.UNPROCESSABLE_CONTENT: ValidationError,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ValidationError,
     ErrorCode.METHOD_NOT_ALLOWED: ValidationError,
+    ErrorCode.IDEMPOTENCY_CONFLICT: ValidationError,
     ErrorCode.TENANT_MISMATCH: AuthorizationError,
     ErrorCode.DETECTOR_OVERLOADED: OrchestrationError,
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
@@ -175,6 +186,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         NotFoundError,
         AuthenticationError,
         AuthorizationError,
+        RateLimitError,
         StoreError,
         LinkError,
         ConfigurationError,

@@ -19,7 +19,7 @@ from llama_mapper.domain.contracts.orchestration import (
 T = TypeVar("T")
 
 MAX_DETECTORS = 62
-"""Detectors of one plan at the most: a record's provenance holds 64 steps, two of which are the policy's and ours."""
+"""Detectors of one plan at the most, so that a record has room for a stand-in or two."""
 
 
 class LanguageGaps(StrEnum):

@@ -70,7 +70,8 @@ class DetectorDescriptor:
     canonical id it means where the catalogue does not know the label. `categories` are the risk categories that its
     silence speaks for. `languages` are ISO 639 codes, empty where language does not matter.
     `cost_ms_per_kchar` is measured processor time in milliseconds for 1,000 characters. `granularity` is the least
-    that it can judge of a text that is still being written. `remote`: it runs in somebody else's process.
+    that it can judge of a text that is still being written. `remote`: it runs in somebody else's process. `revision`
+    changes whenever what it says may change although its version does not.
     """
 
     name: str
@@ -83,6 +84,7 @@ class DetectorDescriptor:
     vocabulary: Mapping[str, str] = field(default_factory=dict)
     granularity: Granularity = Granularity.SENTENCE
     remote: bool = False
+    revision: str = ""
 
 
 class NoAnswer(Exception):

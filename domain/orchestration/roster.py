@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -20,6 +22,7 @@ class DetectorRoster:
     def __init__(self, catalogue: CatalogueView, detectors: Mapping[str, Detector]) -> None:
         self._catalogue = catalogue
         self._generation = 0
+        self._fingerprint = ""
         self._detectors: Mapping[str, Detector] = MappingProxyType({})
         self.replace(detectors)
 
@@ -33,6 +36,11 @@ class DetectorRoster:
         """How often the detectors were changed."""
         return self._generation
 
+    @property
+    def fingerprint(self) -> str:
+        """Equal in every process that has the same detectors in service."""
+        return self._fingerprint
+
     def replace(self, detectors: Mapping[str, Detector]) -> None:
         """From now on these and no others; those that are being asked finish.
 
@@ -43,6 +51,14 @@ class DetectorRoster:
             check_declaration(name, detector, self._catalogue)
         self._detectors = MappingProxyType(dict(sorted(detectors.items())))
         self._generation += 1
+        said = json.dumps([_identity(detector) for detector in self._detectors.values()])
+        self._fingerprint = hashlib.sha256(said.encode()).hexdigest()
+
+
+def _identity(detector: Detector) -> list[object]:
+    one = detector.descriptor
+    vocabulary = sorted(one.vocabulary.items())
+    return [one.name, one.vendor, one.vendor_version, one.revision, one.categories, one.languages, vocabulary]
 
 
 def readiness_of(detector: Detector) -> str | None:

@@ -13,7 +13,7 @@ from llama_mapper.domain.contracts.orchestration import (
     AggregationSummary,
     CoverageReport,
     DetectorMode,
-    OrchestrationRequest,
+    OrchestrationOptions,
     PolicyDecision,
     RoutingPlan,
     Verdict,
@@ -99,7 +99,7 @@ class Router:
         self._service_version = service_version
         self._remembered: OrderedDict[tuple[object, ...], Route] = OrderedDict()
 
-    async def route(self, bundle: PolicyBundle, tenant_id: str, request: OrchestrationRequest) -> Route:
+    async def route(self, bundle: PolicyBundle, tenant_id: str, request: OrchestrationOptions) -> Route:
         """The route for a request; raise `POLICY_INVALID` if the bundle gives no valid plan."""
         facts = _facts_of(bundle, tenant_id, request)
         detectors, generation = self._roster.detectors, self._roster.generation
@@ -207,7 +207,7 @@ def _seat(
     return Seat(descriptor, detector, terms, asked, timeout_s, substitute_for)
 
 
-def _facts_of(bundle: PolicyBundle, tenant_id: str, request: OrchestrationRequest) -> PolicyFacts:
+def _facts_of(bundle: PolicyBundle, tenant_id: str, request: OrchestrationOptions) -> PolicyFacts:
     metadata = request.metadata or {}
     if metadata and METADATA_FACTS in bundle.data:
         keys = bundle.data[METADATA_FACTS]

@@ -17,7 +17,9 @@ from llama_mapper.entrypoints.cli import (
     keys,
     labels,
     openapi,
+    plugins,
     policies,
+    policy_tools,
     schemas,
     serve,
 )
@@ -35,7 +37,11 @@ app.command("map")(labels.map_labels)
 app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
+policies.app.command("lint")(policy_tools.lint)
+policies.app.command("migrate")(policy_tools.migrate)
+policies.app.command("simulate")(policy_tools.simulate)
 app.add_typer(policies.app, name="policies")
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")

@@ -12,14 +12,17 @@ from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
     fleet_gauges,
     history_gauges,
+    plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -29,6 +32,7 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
@@ -43,9 +47,11 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            streams=orchestration.service(),
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),
+            simulator=policy_simulator(platform, orchestration, chain),
             checks={
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
@@ -53,6 +59,10 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
             registry=orchestration.registry(),
             desk=orchestration.desk(),
             operator_tenant=settings.operator_tenant,
-            notes=lambda: detector_notes(pool, fleet),
+            notes=lambda: {
+                **detector_notes(pool, fleet),
+                **plugin_notes(orchestration.plugins()),
+                **shared.notes(),
+            },
             wait_for_detectors=pool.wait_ready,
         )

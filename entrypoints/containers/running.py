@@ -11,10 +11,12 @@ from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
+    from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
     from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
+    from llama_mapper.entrypoints.policy_simulation import PolicySimulator
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -41,12 +44,14 @@ class Running:
     platform: PlatformContainer
     checks: Mapping[str, ReadinessCheck]
     orchestration: OrchestrationApi | None = None
+    streams: StreamingApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None
     operator_tenant: str = LOCAL_TENANT
+    simulator: PolicySimulator | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 
@@ -82,6 +87,11 @@ def detector_notes(pool: WorkerPool, fleet: DetectorFleet | None = None) -> Mapp
     """Why each detector that cannot be asked now cannot, and each definition that cannot be used."""
     own = {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
     return own if fleet is None else {**own, **fleet.notes()}
+
+
+def plugin_notes(plugins: LoadedPlugins) -> Mapping[str, str]:
+    """Why each plugin that should be in service is not."""
+    return {f"plugin.{state.name}": state.reason for state in plugins.states if state.enabled and state.reason}
 
 
 def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:

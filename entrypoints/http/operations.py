@@ -13,10 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
+from llama_mapper.domain.kernel.rate_limits import Allowance
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
+from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
+from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -26,7 +29,8 @@ BODY_ERRORS = (
     ErrorCode.CONTENT_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
-ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH)
+ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH, ErrorCode.RATE_LIMITED)
+IDEMPOTENCY_ERRORS = (ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPOTENCY_CONFLICT)
 SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
 _LATE = "the request took longer than this server allows"
 
@@ -71,7 +75,8 @@ class Operation:
     """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
 
     `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
-    codes besides those of every operation. `error_form` replaces problem documents.
+    codes besides those of every operation. `idempotent` is set where the operation takes an `Idempotency-Key`.
+    `error_form` replaces problem documents.
     """
 
     id: str
@@ -86,6 +91,9 @@ class Operation:
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
+    request_media_type: str = "application/json"
+    response_media_type: str = "application/json"
+    idempotent: Idempotent | None = None
     headers: tuple[HeaderParameter, ...] = ()
     error_form: ErrorForm | None = None
 
@@ -93,53 +101,111 @@ class Operation:
     def all_errors(self) -> tuple[ErrorCode, ...]:
         """Every code that the operation may answer with."""
         body = BODY_ERRORS if self.requests else ()
-        return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
+        repeated = IDEMPOTENCY_ERRORS if self.idempotent else ()
+        return (*body, *repeated, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def routes_of(operations: Sequence[Operation], authenticator: Authenticator, timeout_s: float) -> list[Route]:
-    """The operations as routes, one a path, so that what is refused there is told all methods that are not."""
+def routes_of(
+    operations: Sequence[Operation],
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None = None,
+    idempotency: Idempotency | None = None,
+) -> list[Route]:
+    """The operations as routes, one a path, so that what is refused there is told all methods that are not.
+
+    Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
+    """
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    return [_route(path, methods, authenticator, timeout_s) for path, methods in by_path.items()]
+    return [
+        _route(
+            next(iter(methods.values())),
+            {
+                method: _endpoint(operation, authenticator, timeout_s, limits, idempotency)
+                for method, operation in methods.items()
+            },
+        )
+        for methods in by_path.values()
+    ]
 
 
-def _route(path: str, methods: dict[str, Operation], authenticator: Authenticator, timeout_s: float) -> Route:
-    endpoints = {method: _endpoint(operation, authenticator, timeout_s) for method, operation in methods.items()}
-    endpoint = next(iter(endpoints.values()))
+def _route(first: Operation, endpoints: dict[str, Endpoint]) -> Route:
+    endpoint = endpoints[first.method]
     if len(endpoints) > 1:
 
         async def endpoint(request: Request) -> Response:
             return await endpoints["GET" if request.method == "HEAD" else request.method](request)
 
-    route = Route(path, endpoint, methods=list(endpoints), name=next(iter(methods.values())).id)
+    route = Route(first.path, endpoint, methods=list(endpoints), name=first.id)
     # `{name}:verb` is a path of its own and must not be taken for a name by `{name}`.
     route.path_regex = re.compile(route.path_regex.pattern.replace("[^/]+", "[^/:]+"))
     return route
 
 
-def _endpoint(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Endpoint:
-    """The operation authenticated, permitted, handled in time, and every error answered in its form."""
-    handler, scope, form = operation.handler, operation.scope, operation.error_form
+def _endpoint(
+    operation: Operation,
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None,
+    idempotency: Idempotency | None,
+) -> Endpoint:
+    """The operation counted, authenticated, permitted, handled in time, and every error in the operation's form."""
+    handler, scope, terms = operation.handler, operation.scope, operation.idempotent
+    form = operation.error_form
+    by_address = limits if limits is not None and limits.by_address else None
+    by_credential = limits if limits is not None and limits.by_credential else None
 
-    async def endpoint(request: Request) -> Response:
+    async def handled(request: Request, principal: Principal) -> Response:
         try:
-            async with asyncio.timeout(timeout_s):
-                principal = await authenticator.authenticate(request)
-                principal.require(scope)
-                return await handler(request, principal)
-        except TimeoutError:
-            late = OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True)
-            return problem_response(late) if form is None else form.answer(late)
-        except ServiceError as error:
-            problem = refusal(error)
-            return problem if form is None else form.answer(error)
-        except RefusedBody as error:
-            return problem_response(error.refusal, error.faults) if form is None else form.answer(error.refusal)
+            return await handler(request, principal)
         except ClientDisconnect:
             raise
         except Exception as error:
-            problem = failure(error)
-            return problem if form is None else form.answer(ServiceError(UNEXPECTED))
+            return _answer_to(error, form)
+
+    async def serve(request: Request, allowances: list[Allowance]) -> Response:
+        if by_address is not None and not authenticator.is_link(request):
+            allowances += await by_address.admit_address(request)
+            if (denied := denial(allowances)) is not None:
+                raise denied
+        principal = await authenticator.authenticate(request)
+        if by_credential is not None:
+            allowances += await by_credential.admit(principal)
+            if (denied := denial(allowances)) is not None:
+                raise denied
+        principal.require(scope)
+        if terms is not None and idempotency is not None and HEADER in request.headers:
+            return await idempotency.answer(
+                operation.id, terms, request, principal, lambda again: handled(again, principal)
+            )
+        return await handler(request, principal)
+
+    async def endpoint(request: Request) -> Response:
+        allowances: list[Allowance] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await serve(request, allowances)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            response = _answer_to(error, form)
+        if allowances:
+            tell(response, allowances)
+        return response
 
     return endpoint
+
+
+def _answer_to(error: Exception, form: ErrorForm | None) -> Response:
+    if isinstance(error, TimeoutError):
+        error = OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True)
+        return problem_response(error) if form is None else form.answer(error)
+    if isinstance(error, RefusedBody):
+        return problem_response(error.refusal, error.faults) if form is None else form.answer(error.refusal)
+    if isinstance(error, ServiceError):
+        problem = refusal(error)
+        return problem if form is None else form.answer(error)
+    problem = failure(error)
+    return problem if form is None else form.answer(ServiceError(UNEXPECTED))

@@ -22,6 +22,7 @@ UNEXPECTED = "an unexpected error; the trace id finds it in the logs"
 STATUS: dict[ErrorCode, int] = {
     ErrorCode.INVALID_REQUEST: 400,
     ErrorCode.POLICY_NOT_FOUND: 400,
+    ErrorCode.POLICY_SCHEMA_UNSUPPORTED: 400,
     ErrorCode.FRAMEWORK_NOT_FOUND: 400,
     ErrorCode.EDITION_NOT_FOUND: 400,
     ErrorCode.CATEGORY_NOT_FOUND: 400,
@@ -32,6 +33,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.DETECTOR_NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.CONFLICT: 409,
+    ErrorCode.IDEMPOTENCY_CONFLICT: 409,
     ErrorCode.CONTENT_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.UNPROCESSABLE_CONTENT: 422,

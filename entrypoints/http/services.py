@@ -14,11 +14,15 @@ from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
+from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
+from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 
 _LINK_BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_LEASE_MARGIN_S = 5.0
+"""Seconds by which a claim outlives the request that has it."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -51,18 +58,34 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         link_secret=secret,
     )
     metrics = platform.metrics()
+    shared = platform.shared_state()
+    timeout_s = settings.request_timeout_ms / 1000.0
     return create_application(
-        operations_of(running, platform.catalogue(), settings.body_limit),
+        operations_of(running, platform.catalogue(), settings.body_limit, settings.stream_timeout_ms / 1000.0),
         health_routes(running.checks, running.notes, metrics.render),
         authenticator,
         metrics.on_request,
         version=service_version(),
         docs=settings.docs_enabled,
-        timeout_s=settings.request_timeout_ms / 1000.0,
+        timeout_s=timeout_s,
+        limits=RateLimits(
+            shared.limiter,
+            key=settings.rate_limit_key,
+            tenant=settings.rate_limit_tenant,
+            address=settings.rate_limit_address,
+        ),
+        idempotency=Idempotency(
+            shared.idempotency,
+            platform.request_digests(),
+            lease_s=timeout_s + _LEASE_MARGIN_S,
+            keep_s=settings.idempotency_ttl_s,
+        ),
     )
 
 
-def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+def operations_of(
+    running: Running, catalogue: CatalogueView, body_limit: int, stream_limit_s: float
+) -> list[Operation]:
     """The operations of the Apis that run here."""
     operations: list[Operation] = []
     if running.assessments is not None:
@@ -74,6 +97,10 @@ def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -
         operations += detector_operations(running.registry, running.operator_tenant)
     if running.desk is not None:
         operations += fms_operations(running.desk, body_limit)
+    if running.streams is not None:
+        operations += streaming_operations(running.streams, body_limit, stream_limit_s)
+    if running.simulator is not None:
+        operations += policy_simulation_operations(running.simulator, body_limit)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -90,6 +117,8 @@ def monolith_openapi() -> dict[str, Any]:
         *orchestration_operations(unused, 0),
         *detector_operations(unused, ""),
         *fms_operations(unused, 0),
+        *streaming_operations(unused, 0, 0.0),
+        *policy_simulation_operations(unused, 0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

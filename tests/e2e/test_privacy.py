@@ -38,6 +38,9 @@ def through_http(server: Server) -> str:
         assert record.status_code in (200, 206), record.text
         assert len(record.json()["analysis"]["findings"]) >= 4
         answers.append(record)
+        keyed = JSON | {"idempotency-key": "a"}
+        answers += [client.post("/v1/assessments", content=body, headers=keyed) for _ in range(2)]
+        assert answers[-1].headers["idempotency-replayed"] == "true"
         answers.append(client.get(f"/v1/assessments/{record.json()['id']}"))
         answers.append(client.get(f"/v1/assessments/{record.json()['id']}/evidence"))
         answers.append(client.post("/v1/orchestrate", content=body, headers=JSON))

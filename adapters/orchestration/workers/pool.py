@@ -99,7 +99,7 @@ class WorkerPool:
         max_pending: int = 1024,
     ) -> None:
         self._factories = tuple(factories)
-        descriptors = [_describe(factory) for factory in self._factories]
+        descriptors = [describe(factory) for factory in self._factories]
         self._costs = tuple(descriptor.cost_ms_per_kchar / 1000.0 for descriptor in descriptors)
         self._hard_limit_s = hard_limit_s
         self._max_pending = max_pending
@@ -359,7 +359,8 @@ def _send_some(jobs: list[Job], free: list[WorkerHandle]) -> list[Job]:
     return [job for job in jobs if job.index not in first.ready]
 
 
-def _describe(factory: str) -> DetectorDescriptor:
+def describe(factory: str) -> DetectorDescriptor:
+    """What the scanner of a factory declares; raise `CONFIGURATION_INVALID` where it cannot be imported."""
     try:
         return build_scanner(factory).descriptor
     except (ImportError, AttributeError, TypeError) as error:

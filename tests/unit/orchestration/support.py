@@ -18,6 +18,7 @@ from llama_mapper.domain.contracts.catalogue import (
 )
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.orchestration.bundle import make_bundle
+from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
     Detector,
@@ -225,6 +226,7 @@ def service(
     bundles: NoBundles | None = None,
     data: Mapping[str, Any] | None = None,
     content_limit: int = 1000,
+    hooks: Hooks = NO_HOOKS,
 ) -> OrchestrationService:
     """The service over these detectors, all of them primary unless `plan` says otherwise."""
     fixed = raw_plan([one.descriptor.name for one in detectors]) if plan is None else plan
@@ -238,6 +240,7 @@ def service(
         HmacDigests(),
         "0.0.1",
         content_limit,
+        hooks,
     )
 
 

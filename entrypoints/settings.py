@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, TenantId
+from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
@@ -164,6 +165,46 @@ class Settings(BaseSettings):
     policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
     """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
 
+    batch_limit: Annotated[int, Field(ge=1, le=BATCH_LIMIT)] = 1_000
+    """Items that a batch may have."""
+
+    batch_body_limit: Annotated[int, Field(ge=65_536, le=268_435_456)] = 16_777_216
+    """Bytes that the body of a batch may have."""
+
+    job_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    """Items of jobs that run side by side. They share the detectors with requests that somebody waits for."""
+
+    job_queue_items: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Items of jobs that may wait in memory, at least `batch_limit`; one tenant may have half."""
+
+    job_queue_characters: Annotated[int, Field(ge=1_048_576, le=4_294_967_296)] = 67_108_864
+    """Characters of content that may wait in memory; one tenant may have half."""
+
+    job_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
+    """Milliseconds that an item of a job may take; policies set the detectors' own deadlines."""
+
+    job_lease_s: Annotated[float, Field(ge=1.0, le=3600.0)] = 30.0
+    """Seconds after which the jobs of a server that was not heard of are given up as interrupted."""
+
+    job_grace_s: Annotated[float, Field(ge=0.0, le=3600.0)] = 10.0
+    """Seconds that jobs get to end when the server is stopped."""
+
+    job_ttl_s: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
+    """Seconds for which an ended job can be asked for; the records that it made stay."""
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode, Field(max_length=256)] = ()
+    """Hosts that webhooks may go to although they are private or without TLS: names, addresses or networks such as
+    `10.1.0.0/16`, in the environment separated by commas."""
+
+    webhook_attempts: Annotated[int, Field(ge=1, le=20)] = 8
+    """How often a webhook is tried, within an hour of the job's end."""
+
+    webhook_backoff_s: Annotated[float, Field(ge=0.01, le=60.0)] = 2.0
+    """Longest wait after a webhook's first failed attempt; it doubles with each further one, to 15 minutes."""
+
+    webhook_timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 10.0
+    """Seconds that a receiver has to answer."""
+
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 
@@ -223,6 +264,7 @@ class Settings(BaseSettings):
         "extra_detectors",
         "enabled_plugins",
         "trusted_proxies",
+        "webhook_hosts",
         "detector_files",
         "detector_srv",
         mode="before",
@@ -267,6 +309,12 @@ class Settings(BaseSettings):
     def _both_links_or_none(self) -> Self:
         if (self.analysis_url is None) is not (self.mapping_url is None):
             raise ValueError("analysis_url and mapping_url are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_batch(self) -> Self:
+        if self.job_queue_items < self.batch_limit:
+            raise ValueError("job_queue_items is at least batch_limit")
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
@@ -25,6 +26,7 @@ from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, Po
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
+    BatchRequest,
     OrchestrationRequest,
     AnalysisRequest,
     MappingRequest,
@@ -34,6 +36,9 @@ REQUESTS: tuple[type[Contract], ...] = (
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
     Assessment,
+    Job,
+    JobPage,
+    JobEvent,
     OrchestrationAnswer,
     OrchestrationResponse,
     AnalysisResponse,

@@ -34,6 +34,8 @@ class ErrorCode(StrEnum):
     INSUFFICIENT_RBAC = "INSUFFICIENT_RBAC"
     TENANT_MISMATCH = "TENANT_MISMATCH"
     RATE_LIMITED = "RATE_LIMITED"
+    JOB_QUEUE_FULL = "JOB_QUEUE_FULL"
+    JOB_INTERRUPTED = "JOB_INTERRUPTED"
     DETECTOR_OVERLOADED = "DETECTOR_OVERLOADED"
     ALL_DETECTORS_UNAVAILABLE = "ALL_DETECTORS_UNAVAILABLE"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
@@ -175,6 +177,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.METHOD_NOT_ALLOWED: ValidationError,
     ErrorCode.IDEMPOTENCY_CONFLICT: ValidationError,
     ErrorCode.TENANT_MISMATCH: AuthorizationError,
+    ErrorCode.JOB_QUEUE_FULL: OrchestrationError,
     ErrorCode.DETECTOR_OVERLOADED: OrchestrationError,
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
+from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
@@ -52,6 +53,7 @@ class Running:
     desk: DetectorDeskApi | None = None
     operator_tenant: str = LOCAL_TENANT
     simulator: PolicySimulator | None = None
+    jobs: JobApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 

@@ -24,6 +24,7 @@ from llama_mapper.entrypoints.settings import Settings
 async def running_front(settings: Settings) -> AsyncIterator[Running]:
     """Orchestration in this process, the chain over links to the other two contexts."""
     from llama_mapper.entrypoints.containers.assessment import running_assessment
+    from llama_mapper.entrypoints.containers.jobs import running_jobs
     from llama_mapper.entrypoints.containers.links import running_links
     from llama_mapper.entrypoints.containers.orchestration import running_orchestration
     from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
@@ -48,6 +49,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             streams=orchestration.service(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
+            jobs=await stack.enter_async_context(running_jobs(platform, chain)),
             checks={
                 **{f"database.{database.context}": database_check(database) for database in databases},
                 "link.analysis": links.analysis_link().is_ready,

@@ -14,11 +14,13 @@ from llama_mapper.domain.contracts.assessment import (
     AssessmentRequest,
     EvidenceEnvelope,
 )
+from llama_mapper.domain.contracts.jobs import AcceptedJob, JobApi
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
 from llama_mapper.entrypoints.http.idempotency import Idempotent
+from llama_mapper.entrypoints.http.jobs import PREFER, accepted, prefers_async
 from llama_mapper.entrypoints.http.operations import Operation
 
 JSON = "application/json"
@@ -39,11 +41,13 @@ EXAMPLE: dict[str, object] = {
 _envelope = EvidenceEnvelope.model_validate_json
 
 
-def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation]:
-    """`/v1/assessments` and what hangs below it."""
+def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | None = None) -> list[Operation]:
+    """`/v1/assessments` and what hangs below it; without `jobs`, `Prefer: respond-async` is not heeded."""
 
     async def create(request: Request, principal: Principal) -> Response:
         asked = await read_owned(request, principal, AssessmentRequest, body_limit)
+        if jobs is not None and "prefer" in request.headers and prefers_async(request.headers.getlist("prefer")):
+            return accepted(await jobs.submit(asked), preferred=True)
         record = await api.assess(asked)
         covered = record.assessment.orchestration.coverage.sufficient
         location = {"location": f"/v1/assessments/{record.assessment.id}"}
@@ -74,8 +78,9 @@ def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation
             scope=Scope.ASSESS,
             handler=create,
             requests=(AssessmentRequest,),
-            responses={200: (AssessmentAnswer,), 206: (AssessmentAnswer,)},
-            errors=CHAIN_ERRORS,
+            responses={200: (AssessmentAnswer,), 202: (AcceptedJob,), 206: (AssessmentAnswer,)},
+            errors=(*CHAIN_ERRORS, ErrorCode.JOB_QUEUE_FULL),
+            headers=(PREFER,),
             example=EXAMPLE,
         ),
         Operation(

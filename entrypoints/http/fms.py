@@ -20,7 +20,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, Validatio
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_model
-from llama_mapper.entrypoints.http.operations import ErrorForm, Handler, HeaderParameter, Operation
+from llama_mapper.entrypoints.http.operations import ErrorForm, Handler, Operation, QueryParameter
 from llama_mapper.entrypoints.http.problems import STATUS
 
 UNMAPPED = "unmapped"
@@ -175,7 +175,7 @@ def _answer(error: ServiceError) -> Response:
 
 
 FMS_ERRORS = ErrorForm(FmsError, _status, _answer)
-_DETECTOR_ID = HeaderParameter(
+_DETECTOR_ID = QueryParameter(
     "detector-id",
     "Which detector: its name in `/v1/detectors`.",
     {"type": "string", "minLength": 1, "maxLength": 128},

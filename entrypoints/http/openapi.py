@@ -13,6 +13,10 @@ from llama_mapper.entrypoints.http.idempotency import HEADER, KEY_PATTERN, REPLA
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
 
+_MEANING = {
+    202: "Accepted: it runs in the background.",
+    206: "The answer; coverage is below the policy's threshold.",
+}
 _REF = "#/components/schemas/{model}"
 
 _IDEMPOTENCY_KEY = {
@@ -80,9 +84,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         "description": f"Needs the scope `{operation.scope.value}`.",
         "responses": {
             str(status): {
-                "description": "The answer; coverage is below the policy's threshold."
-                if status == 206
-                else "The answer.",
+                "description": _MEANING.get(status, "The answer."),
                 "content": {operation.response_media_type: {"schema": _one_of(models, names, "serialization")}},
             }
             for status, models in operation.responses.items()

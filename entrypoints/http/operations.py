@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -37,11 +37,12 @@ _LATE = "the request took longer than this server allows"
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter and its JSON schema."""
+    """A query parameter, or a header, and its JSON schema."""
 
     name: str
     description: str
     schema: dict[str, object]
+    required: bool = False
 
 
 TENANT_PARAMETER = QueryParameter(
@@ -49,16 +50,6 @@ TENANT_PARAMETER = QueryParameter(
     "May repeat the credential's tenant; the links between contexts name the tenant that they act for.",
     {"type": "string", "pattern": TENANT_PATTERN},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderParameter:
-    """A request header and its JSON schema."""
-
-    name: str
-    description: str
-    schema: dict[str, object]
-    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +81,11 @@ class Operation:
     requests: tuple[type[BaseModel], ...] = ()
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
+    headers: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
     request_media_type: str = "application/json"
     response_media_type: str = "application/json"
     idempotent: Idempotent | None = None
-    headers: tuple[HeaderParameter, ...] = ()
     error_form: ErrorForm | None = None
 
     @property
@@ -112,39 +103,37 @@ def routes_of(
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
 ) -> list[Route]:
-    """The operations as routes, one a path, so that what is refused there is told all methods that are not.
+    """The operations as routes, one a path: only so does a 405 name every method that the path has.
 
     Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
     """
-    by_path: dict[str, dict[str, Operation]] = {}
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    names: dict[str, str] = {}
     for operation in operations:
-        by_path.setdefault(operation.path, {})[operation.method] = operation
-    return [
-        _route(
-            next(iter(methods.values())),
-            {
-                method: _endpoint(operation, authenticator, timeout_s, limits, idempotency)
-                for method, operation in methods.items()
-            },
-        )
-        for methods in by_path.values()
-    ]
+        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency)
+        by_path.setdefault(operation.path, {})[operation.method] = endpoint
+        names.setdefault(operation.path, operation.id)
+    return [_route(path, endpoints, names[path]) for path, endpoints in by_path.items()]
 
 
-def _route(first: Operation, endpoints: dict[str, Endpoint]) -> Route:
-    endpoint = endpoints[first.method]
-    if len(endpoints) > 1:
-
-        async def endpoint(request: Request) -> Response:
-            return await endpoints["GET" if request.method == "HEAD" else request.method](request)
-
-    route = Route(first.path, endpoint, methods=list(endpoints), name=first.id)
+def _route(path: str, endpoints: Mapping[str, Endpoint], name: str) -> Route:
+    route = Route(path, _by_method(endpoints), methods=list(endpoints), name=name)
     # `{name}:verb` is a path of its own and must not be taken for a name by `{name}`.
     route.path_regex = re.compile(route.path_regex.pattern.replace("[^/]+", "[^/:]+"))
     return route
 
 
-def _endpoint(
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    if len(endpoints) == 1:
+        return next(iter(endpoints.values()))
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint
+
+
+def _endpoint_of(
     operation: Operation,
     authenticator: Authenticator,
     timeout_s: float,

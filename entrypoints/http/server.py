@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def _start(context: str) -> Start:
     if context == "all":
         from llama_mapper.entrypoints.containers.root import running_monolith
 
-        return running_monolith
+        return partial(running_monolith, jobs=True)
     from llama_mapper.entrypoints.containers import split
 
     return {

@@ -15,6 +15,7 @@ from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
+from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
@@ -61,7 +62,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     shared = platform.shared_state()
     timeout_s = settings.request_timeout_ms / 1000.0
     return create_application(
-        operations_of(running, platform.catalogue(), settings.body_limit, settings.stream_timeout_ms / 1000.0),
+        operations_of(running, platform.catalogue(), settings),
         health_routes(running.checks, running.notes, metrics.render),
         authenticator,
         metrics.on_request,
@@ -83,14 +84,15 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
     )
 
 
-def operations_of(
-    running: Running, catalogue: CatalogueView, body_limit: int, stream_limit_s: float
-) -> list[Operation]:
+def operations_of(running: Running, catalogue: CatalogueView, settings: Settings) -> list[Operation]:
     """The operations of the Apis that run here."""
+    body_limit = settings.body_limit
     operations: list[Operation] = []
     if running.assessments is not None:
-        operations += assessment_operations(running.assessments, body_limit)
+        operations += assessment_operations(running.assessments, body_limit, running.jobs)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
+    if running.jobs is not None:
+        operations += job_operations(running.jobs, settings.batch_body_limit)
     if running.orchestration is not None:
         operations += orchestration_operations(running.orchestration, body_limit, running.registry)
     if running.registry is not None:
@@ -98,7 +100,7 @@ def operations_of(
     if running.desk is not None:
         operations += fms_operations(running.desk, body_limit)
     if running.streams is not None:
-        operations += streaming_operations(running.streams, body_limit, stream_limit_s)
+        operations += streaming_operations(running.streams, body_limit, settings.stream_timeout_ms / 1000.0)
     if running.simulator is not None:
         operations += policy_simulation_operations(running.simulator, body_limit)
     if running.analysis is not None:
@@ -114,6 +116,7 @@ def monolith_openapi() -> dict[str, Any]:
     operations = [
         *assessment_operations(unused, 0),
         *moderation_operations(unused, service_version(), 0),
+        *job_operations(unused, 0),
         *orchestration_operations(unused, 0),
         *detector_operations(unused, ""),
         *fms_operations(unused, 0),

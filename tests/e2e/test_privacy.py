@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from llama_mapper import LlamaMapper
@@ -29,6 +31,17 @@ def kept(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]
 
 
+def in_background(client: httpx2.Client, accepted: httpx2.Response) -> httpx2.Response:
+    """The job when it has ended."""
+    assert accepted.status_code == 202, accepted.text
+    until = time.monotonic() + 60
+    while (job := client.get(accepted.headers["location"])).json()["ended_at"] is None:
+        assert time.monotonic() < until, job.text
+        time.sleep(0.05)
+    assert job.json()["status"] == "succeeded", job.text
+    return job
+
+
 def through_http(server: Server) -> str:
     """Send marked content through every route, well and badly formed; give all that was answered in good faith."""
     answers = []
@@ -48,6 +61,19 @@ def through_http(server: Server) -> str:
         # The FMS detector API answers the caller's own words, by its contract; nothing of them is kept.
         for detector, texts in (("violence", [CONTENT]), ("nobody", [CONTENT]), ("violence", [CONTENT + "\x00"])):
             client.post("/api/v1/text/contents", json={"contents": texts}, headers={"detector-id": detector})
+        answers.append(
+            in_background(
+                client, client.post("/v1/assessments", content=body, headers=JSON | {"prefer": "respond-async"})
+            )
+        )
+        batch = {
+            "items": [{"content": CONTENT, "metadata": {"note": MARK}}] * 3,
+            "defaults": {"policy_bundle": "default"},
+        }
+        answers.append(in_background(client, client.post("/v1/assessments:batch", json=batch)))
+        answers.append(
+            client.post("/v1/assessments:batch", json={"items": [{"content": CONTENT}, {"content": [CONTENT]}]})
+        )
         answers.append(client.get("/metrics"))
         answers.append(client.get("/readyz"))
         bad_bodies: list[dict[str, object]] = [

@@ -8,6 +8,7 @@ from typing import Any
 from llama_mapper.domain.contracts.detectors import DetectorDefinition
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorUnavailable, Inquiry, Inspection
+from llama_mapper.domain.orchestration.registry.model import digest_of
 
 
 def a_definition(name: str = "outside", **changes: Any) -> DetectorDefinition:
@@ -40,6 +41,7 @@ class DefinedDetector:
             0.0,
             definition.vocabulary,
             remote=True,
+            revision=digest_of(definition),
         )
         self._behave = behave
         self.released = 0

@@ -23,6 +23,7 @@ from llama_mapper.domain.orchestration.ports import (
     NoAnswer,
     RawFinding,
 )
+from llama_mapper.domain.orchestration.registry.model import digest_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -198,6 +199,7 @@ def descriptor_of(definition: DetectorDefinition) -> DetectorDescriptor:
         vocabulary=definition.vocabulary,
         granularity=definition.granularity,
         remote=True,
+        revision=digest_of(definition),
     )
 
 

@@ -163,3 +163,13 @@ def test_every_name_has_one_holder_and_no_weaker_source_takes_it(offers: list[Of
 def test_switching_a_detector_off_and_on_keeps_its_digest_and_nothing_else_does() -> None:
     assert digest_of(a_definition(enabled=False)) == digest_of(a_definition())
     assert digest_of(a_definition(timeout_ms=1)) != digest_of(a_definition())
+
+
+async def test_a_changed_definition_changes_what_answers_are_remembered_under() -> None:
+    yard = Yard()
+    yard.fleet.offer(REGISTRY, [an_offer()])
+    before = yard.roster.fingerprint
+    yard.fleet.offer(REGISTRY, [an_offer(revision=2, url="http://127.0.0.1:2")])
+    assert yard.roster.fingerprint != before
+    yard.fleet.offer(REGISTRY, [an_offer(revision=3)])
+    assert yard.roster.fingerprint == before

@@ -12,7 +12,7 @@ import typer
 from llama_mapper.entrypoints.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.orchestration.entry_point_plugins import PluginState
+    from llama_mapper.entrypoints.containers.plugins import PluginState
 
 app = typer.Typer(help="Plugins: detectors, policies and hooks of installed packages.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, PluginState
+from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
+from llama_mapper.adapters.orchestration.entry_point_plugins import PluginState as PluginState
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue

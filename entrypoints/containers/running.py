@@ -12,6 +12,7 @@ from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorReg
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
@@ -46,6 +47,7 @@ class Running:
     checks: Mapping[str, ReadinessCheck]
     orchestration: OrchestrationApi | None = None
     streams: StreamingApi | None = None
+    policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None

@@ -12,7 +12,7 @@ from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id
 from llama_mapper.domain.kernel.errors import AuthenticationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
 
-_LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}))
+_LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}), keyless=True)
 _LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 

@@ -69,14 +69,27 @@ async def test_of_concurrent_revisions_with_one_number_one_is_kept(store: Revisi
 async def test_a_revision_that_another_version_wrote_hides_no_other(store: RevisionStore, database: Database) -> None:
     await store.add(a_revision("a"))
     await store.add(a_revision("b"))
-    await store.add(a_revision("b", 2, DetectorChange.UPDATED))
     async with database.writing() as connection:
-        later = "UPDATE detector_revisions SET definition = '{\"kind\": 2}' WHERE name = 'b' AND revision = 2"
-        await connection.execute(text(later))
+        of_another_version = text(
+            "INSERT INTO detector_revisions SELECT name, 2, change, :unknown, digest, probe, changed_at, changed_by"
+            " FROM detector_revisions WHERE name = 'b'"
+        )
+        await connection.execute(of_another_version, {"unknown": '{"kind": 2}'})
     assert await store.newest() == Newest((a_revision("a"),), ("b",))
     assert await store.history("b") == [a_revision("b")]
     with pytest.raises(ServiceError, match="already"):
         await store.add(a_revision("b", 2))
+
+
+@pytest.mark.parametrize("change", ["UPDATE detector_revisions SET revision = 2", "DELETE FROM detector_revisions"])
+async def test_the_database_itself_lets_nobody_change_what_was(
+    store: RevisionStore, database: Database, change: str
+) -> None:
+    await store.add(a_revision())
+    with pytest.raises(ServiceError):
+        async with database.writing() as connection:
+            await connection.execute(text(change))
+    assert await store.history("a") == [a_revision()]
 
 
 class RegistryMachine(StoreMachine):

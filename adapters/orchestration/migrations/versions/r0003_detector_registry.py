@@ -4,9 +4,10 @@ import sqlalchemy as sa
 from alembic import op
 
 from llama_mapper.adapters.platform.columns import ExactText
+from llama_mapper.adapters.platform.row_security import forbid_changes, permit_changes
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -22,8 +23,10 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.BigInteger, nullable=False),
         sa.Column("changed_by", ExactText, nullable=False),
     )
+    forbid_changes("detector_revisions")
 
 
 def downgrade() -> None:
     """Drop the table."""
+    permit_changes("detector_revisions")
     op.drop_table("detector_revisions")

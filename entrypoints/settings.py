@@ -18,9 +18,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier
+from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, TenantId
 from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 PREFIX = "LLAMA_MAPPER_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -81,6 +82,21 @@ class Settings(BaseSettings):
 
     extra_detectors: Annotated[tuple[Identifier, ...], NoDecode, Field(max_length=64)] = ()
     """Names of detectors to load besides those: `presidio_ner` finds names and places by a model (extra `ner`)."""
+
+    operator_tenant: TenantId = LOCAL_TENANT
+    """The tenant whose administrators may change what serves all tenants: the registry of detectors."""
+
+    detector_files: Annotated[tuple[Path, ...], NoDecode, Field(max_length=64)] = ()
+    """Files with definitions of remote detectors (YAML or JSON), and folders of such files, in the environment
+    separated by commas. They are followed: a change is in service without a restart."""
+
+    detector_srv: Annotated[tuple[str, ...], NoDecode, Field(max_length=64)] = ()
+    """Remote detectors whose address DNS tells, in the environment separated by commas, each as
+    `_service._proto.domain=FILE`: the name of the SRV records and the file with the definition, whose URL lends its
+    scheme and path (extra `discovery`)."""
+
+    detector_srv_server: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """IP address, or address and port, of the name server to ask for them. Unset: the system's."""
 
     enabled_plugins: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
     """Names of the installed plugins to load, in the environment separated by commas. Unset: all."""
@@ -250,7 +266,14 @@ class Settings(BaseSettings):
         return level.upper() if isinstance(level, str) else level
 
     @field_validator(
-        "detectors", "extra_detectors", "enabled_plugins", "trusted_proxies", "webhook_hosts", mode="before"
+        "detectors",
+        "extra_detectors",
+        "enabled_plugins",
+        "trusted_proxies",
+        "webhook_hosts",
+        "detector_files",
+        "detector_srv",
+        mode="before",
     )
     @classmethod
     def _listed(cls, names: object) -> object:

@@ -57,3 +57,17 @@ DETECTOR_RECORDS = Table(
     Column("last_seen", Moment, nullable=False),
 )
 """One row a detector version, of no tenant; `categories` is a JSON array."""
+
+DETECTOR_REVISIONS = Table(
+    "detector_revisions",
+    METADATA,
+    Column("name", ExactText, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("change", ExactText, nullable=False),
+    Column("definition", ExactText, nullable=False),
+    Column("digest", ExactText, nullable=False),
+    Column("probe", ExactText, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", ExactText, nullable=False),
+)
+"""One row a change of a registered detector, of no tenant, never changed; `definition` is JSON."""

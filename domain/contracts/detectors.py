@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -12,17 +13,23 @@ from llama_mapper.domain.contracts.base import (
     CanonicalId,
     CategoryId,
     Contract,
-    Count,
     Identifier,
     Label,
+    Milliseconds,
     Score,
     ShortText,
     VersionText,
 )
-from llama_mapper.domain.contracts.orchestration import DetectorInfo, Granularity, HealthState
+from llama_mapper.domain.contracts.orchestration import BreakerState as BreakerState
+from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorInfo, Finding, Granularity, Message
+from llama_mapper.domain.contracts.orchestration import DetectorHealth as DetectorHealth
+from llama_mapper.domain.contracts.orchestration import DetectorSource as DetectorSource
 
 _Url = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 """An absolute URL without user, query or fragment: a secret in it would be stored and shown."""
+
+DetectorName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
+"""An identifier that a path can carry: without `/` and `:`."""
 
 _Header = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 _JsonPath = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^\$")]
@@ -156,7 +163,7 @@ class ResilienceTerms(Contract):
 class DetectorDefinition(Contract):
     """A remote detector, as an operator registers it."""
 
-    name: Identifier
+    name: DetectorName
     vendor: Identifier
     """With `vendor_version` the key of its vocabulary in the catalogue."""
     vendor_version: VersionText
@@ -190,36 +197,39 @@ class DetectorDefinition(Contract):
         return self
 
 
-class DetectorSource(StrEnum):
-    """Where a detector in service comes from."""
+class DetectorChange(StrEnum):
+    """What a revision did."""
 
-    SHIPPED = "shipped"
-    EMBEDDED = "embedded"
-    """Given by the application that embeds us."""
-    PLUGIN = "plugin"
-    FILE = "file"
-    REGISTRY = "registry"
-    DNS = "dns"
+    REGISTERED = "registered"
+    UPDATED = "updated"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
 
 
-class BreakerState(StrEnum):
-    """Of a circuit breaker."""
+class ProbeOutcome(StrEnum):
+    """Whether a definition was tried before it was stored."""
 
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+    PASSED = "passed"
+    WAIVED = "waived"
+    """The operator asked for it to be stored untried."""
+    NOT_NEEDED = "not_needed"
+    """The change does not concern how it is asked."""
 
 
-class DetectorHealth(Contract):
-    """What is known of one remote detector's health."""
+class ProbeReport(Contract):
+    """What became of one trial of a detector: a sign of life, then a harmless fixed sample text."""
 
-    state: HealthState
-    breaker: BreakerState = BreakerState.CLOSED
-    consecutive_failures: Count = 0
-    last_probe_at: datetime | None = None
-    reason: ShortText = ""
-    in_flight: Count = 0
-    queued: Count = 0
+    passed: bool
+    alive_ms: Milliseconds | None = None
+    """Time of the sign of life; null if there was none."""
+    inspection_ms: Milliseconds | None = None
+    """Time of the sample's inspection; null if it did not come about."""
+    labels: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
+    """Labels that it gave the sample, each once."""
+    unknown_labels: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
+    """Those of them that neither the catalogue nor the definition's vocabulary knows."""
+    fault: DetectorFault | None = None
 
 
 class RegisteredDetector(Contract):
@@ -230,8 +240,107 @@ class RegisteredDetector(Contract):
     """Grows with every change of the definition."""
     source: DetectorSource
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """Of the definition without `enabled`."""
     registered_at: datetime
-    registered_by: Identifier
+    registered_by: Label
     info: DetectorInfo | None = None
-    """Null while it is disabled."""
+    """Null while it is disabled or not in service in this process."""
     health: DetectorHealth | None = None
+
+
+class DetectorRegistration(Contract):
+    """What a change of the registry led to."""
+
+    detector: RegisteredDetector
+    probe: ProbeReport | None = None
+    """Null where it was not tried."""
+    warnings: Annotated[tuple[ShortText, ...], Field(max_length=64)] = ()
+    """What is allowed and probably not meant."""
+
+
+class DetectorRevision(Contract):
+    """One change of a registered detector. Revisions are added and never changed."""
+
+    revision: Annotated[int, Field(ge=1)]
+    change: DetectorChange
+    definition: DetectorDefinition
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """Of the definition without `enabled`."""
+    probe: ProbeOutcome
+    changed_at: datetime
+    changed_by: Label
+
+
+class DetectorHistory(Contract):
+    """Every revision of one name, oldest first; a name that was deleted and registered again goes on counting."""
+
+    name: DetectorName
+    items: Annotated[tuple[DetectorRevision, ...], Field(max_length=10_000)]
+
+
+class DetectorRegistryApi(Protocol):
+    """Keeps the detectors that are defined while the service runs; they serve all tenants.
+
+    `by` names who asks, for the history. Raises `DETECTOR_NOT_FOUND` for a name that the operation needs and nobody
+    has, `DETECTOR_INVALID` for a definition that contradicts the catalogue, `DETECTOR_PROBE_FAILED` where `probe` is
+    asked for and the detector does not answer in its protocol, `CONFLICT` where another change came first.
+    """
+
+    async def register(self, definition: DetectorDefinition, by: str, *, probe: bool = True) -> DetectorRegistration:
+        """Put a new detector into service; raise `CONFLICT` if its name is taken, by whichever source."""
+        ...
+
+    async def update(
+        self, name: str, definition: DetectorDefinition, by: str, *, probe: bool = True
+    ) -> DetectorRegistration:
+        """Replace a registered detector's definition; the same one again adds no revision."""
+        ...
+
+    async def enable(self, name: str, by: str) -> DetectorRegistration:
+        """Put a disabled detector back into service."""
+        ...
+
+    async def disable(self, name: str, by: str) -> DetectorRegistration:
+        """Take a detector out of service and keep its definition."""
+        ...
+
+    async def delete(self, name: str, by: str) -> DetectorRegistration:
+        """Take a detector out of service and free its name; its history stays."""
+        ...
+
+    async def list(self) -> tuple[RegisteredDetector, ...]:
+        """Every detector that a definition made or would make, by name."""
+        ...
+
+    async def show(self, name: str) -> RegisteredDetector:
+        """One of them."""
+        ...
+
+    async def history(self, name: str) -> DetectorHistory:
+        """Every revision of a name that is or was registered."""
+        ...
+
+    async def probe(self, name: str) -> ProbeReport:
+        """Try a detector, enabled or not, in or out of service; how it does raises nothing."""
+        ...
+
+    def described(self, infos: tuple[DetectorInfo, ...]) -> tuple[DetectorInfo, ...]:
+        """The same with each one's source, revision and health."""
+        ...
+
+
+class DetectorDeskApi(Protocol):
+    """Asks one detector of this process by its name, without a policy; nothing is stored.
+
+    Raises `DETECTOR_NOT_FOUND`, also for a detector that runs in somebody else's process; `CONTENT_TOO_LARGE`;
+    `SERVICE_UNAVAILABLE` if the detector cannot be asked now, `REQUEST_TIMEOUT` if it is too slow, and
+    `UPSTREAM_INVALID_RESPONSE` if it breaks.
+    """
+
+    async def inspect(self, tenant_id: str, detector: str, texts: Sequence[str]) -> tuple[tuple[Finding, ...], ...]:
+        """What it finds in each text, in the order of the texts."""
+        ...
+
+    async def inspect_messages(self, tenant_id: str, detector: str, messages: Sequence[Message]) -> tuple[Finding, ...]:
+        """What it finds in a conversation as a whole; spans are those within the finding's message."""
+        ...

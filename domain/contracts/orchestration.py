@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Protocol, Self
 
@@ -92,6 +93,38 @@ class HealthState(StrEnum):
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     UNHEALTHY = "unhealthy"
+
+
+class BreakerState(StrEnum):
+    """Of a circuit breaker."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class DetectorSource(StrEnum):
+    """Where a detector in service comes from."""
+
+    SHIPPED = "shipped"
+    EMBEDDED = "embedded"
+    """Given by the application that embeds us."""
+    PLUGIN = "plugin"
+    FILE = "file"
+    REGISTRY = "registry"
+    DNS = "dns"
+
+
+class DetectorHealth(Contract):
+    """What is known of one remote detector's health."""
+
+    state: HealthState
+    breaker: BreakerState = BreakerState.CLOSED
+    consecutive_failures: Count = 0
+    last_probe_at: datetime | None = None
+    reason: ShortText = ""
+    in_flight: Count = 0
+    queued: Count = 0
 
 
 class DetectorStatus(StrEnum):
@@ -444,6 +477,12 @@ class DetectorInfo(Contract):
     ready: bool
     reason: ShortText = ""
     """Why it is not ready."""
+    source: DetectorSource | None = None
+    """Where it comes from; null where that is not told."""
+    revision: Annotated[int, Field(ge=1)] | None = None
+    """Of its definition; null for a detector that is not defined by one."""
+    health: DetectorHealth | None = None
+    """What is known of its health; null where nobody watches it."""
 
 
 class PolicyInfo(Contract):
@@ -470,7 +509,8 @@ class PolicyList(Contract):
 class OrchestrationApi(Protocol):
     """Runs the detectors that a policy asks for.
 
-    Raises `POLICY_NOT_FOUND`, `CATEGORY_NOT_FOUND`, `CONTENT_TOO_LARGE`, and `ALL_DETECTORS_UNAVAILABLE` where not
+    Raises `DETECTOR_OVERLOADED` where too many requests are being judged already, `POLICY_NOT_FOUND`,
+    `CATEGORY_NOT_FOUND`, `CONTENT_TOO_LARGE`, and `ALL_DETECTORS_UNAVAILABLE` where not
     one selected detector answered. A single failing detector raises nothing: its status says so.
     """
 

@@ -26,6 +26,8 @@ class ErrorCode(StrEnum):
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
     DETECTOR_NOT_FOUND = "DETECTOR_NOT_FOUND"
+    DETECTOR_INVALID = "DETECTOR_INVALID"
+    DETECTOR_PROBE_FAILED = "DETECTOR_PROBE_FAILED"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
@@ -171,6 +173,8 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,
     ErrorCode.DETECTOR_NOT_FOUND: NotFoundError,
+    ErrorCode.DETECTOR_INVALID: ValidationError,
+    ErrorCode.DETECTOR_PROBE_FAILED: OrchestrationError,
     ErrorCode.CONTENT_TOO_LARGE: ValidationError,
     ErrorCode.UNPROCESSABLE_CONTENT: ValidationError,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ValidationError,

@@ -24,6 +24,7 @@ from llama_mapper.domain.orchestration.judging import Judge, call_for, response_
 from llama_mapper.domain.orchestration.lifecycle.ports import PolicyStandings
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine, TextDigests
+from llama_mapper.domain.orchestration.resilience.load_shedding import LoadShedder
 from llama_mapper.domain.orchestration.response_cache import ResponseCache, Slot
 from llama_mapper.domain.orchestration.roster import DetectorRoster, info_of
 from llama_mapper.domain.orchestration.routing import Router
@@ -50,6 +51,7 @@ class OrchestrationService:
         content_limit: int,
         hooks: Hooks = NO_HOOKS,
         cache: ResponseCache | None = None,
+        shedder: LoadShedder | None = None,
     ) -> None:
         self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped, digests)
@@ -61,9 +63,16 @@ class OrchestrationService:
         self._content_limit = content_limit
         self._hooks = hooks
         self._cache = cache
+        self._shedder = shedder
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
+        if self._shedder is None:
+            return await self._orchestrated(request)
+        with self._shedder:
+            return await self._orchestrated(request)
+
+    async def _orchestrated(self, request: OrchestrationRequest) -> OrchestrationResponse:
         began = monotonic()
         text, turns = text_of(request)
         tenant_id = self._admitted(request, len(text))

@@ -11,7 +11,9 @@ from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
     db,
+    detectors,
     evidence,
+    health,
     jobs,
     keys,
     labels,
@@ -33,6 +35,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
+app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
 policies.app.command("lint")(policy_tools.lint)
@@ -42,6 +45,7 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
+app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")

@@ -11,22 +11,33 @@ from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugin
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
+from llama_mapper.adapters.orchestration.sql_detector_registry import SqlDetectorRegistry
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.detectors import DetectorSource
 from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.orchestration.desk import DetectorDesk
+from llama_mapper.domain.orchestration.findings import FindingReader
 from llama_mapper.domain.orchestration.hooks import Hooks
 from llama_mapper.domain.orchestration.lifecycle.ports import DetectorsInService
 from llama_mapper.domain.orchestration.lifecycle.service import PolicyLifecycle
 from llama_mapper.domain.orchestration.ports import Detector, DetectorDescriptor, PolicyBundle
+from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
+from llama_mapper.domain.orchestration.registry.following import RegistryFollower
+from llama_mapper.domain.orchestration.registry.service import DetectorRegistryService
+from llama_mapper.domain.orchestration.resilience.load_shedding import LoadShedder
 from llama_mapper.domain.orchestration.response_cache import ResponseCache
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.domain.orchestration.validation.trials import Registered
 from llama_mapper.domain.orchestration.validation.validator import DeepBundleValidator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.definitions import following_definitions
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, bundle_validator, opa_engine
+from llama_mapper.entrypoints.containers.remote_detectors import RemoteDetectors
+from llama_mapper.entrypoints.containers.resilience import RemoteGuards, shedder_gauges
 from llama_mapper.entrypoints.containers.shared_state import SharedState
 from llama_mapper.entrypoints.settings import Settings
 
@@ -95,6 +106,21 @@ def _response_cache(
     return ResponseCache(shared.cache, digests, settings.response_cache_ttl_s, version)
 
 
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000.0
+
+
+def _fixed(
+    pool: WorkerPool, plugins: LoadedPlugins, more: Sequence[Detector]
+) -> dict[str, tuple[DetectorSource, Detector]]:
+    """The detectors that no definition made, each with its source; `_detectors` without the sources."""
+    fixed: dict[str, tuple[DetectorSource, Detector]] = {}
+    for name, detector in pool.detectors.items():
+        fixed[name] = (DetectorSource.SHIPPED if name in SCANNERS else DetectorSource.PLUGIN, detector)
+    fixed |= {each.descriptor.name: (DetectorSource.PLUGIN, each) for each in plugins.detectors}
+    return fixed | {each.descriptor.name: (DetectorSource.EMBEDDED, each) for each in more}
+
+
 def _in_service(roster: DetectorRoster) -> DetectorsInService:
     async def descriptors() -> Sequence[DetectorDescriptor]:
         return [detector.descriptor for detector in roster.detectors.values()]
@@ -142,6 +168,7 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         clock=platform.clock,
         four_eyes=platform.settings.provided.policy_four_eyes,
     )
+    shedder = providers.Singleton(LoadShedder, platform.settings.provided.max_inflight_requests)
     service = providers.Singleton(
         OrchestrationService,
         roster=roster,
@@ -156,6 +183,40 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         cache=providers.Factory(
             _response_cache, platform.settings, platform.shared_state, platform.request_digests, platform.version
         ),
+        shedder=shedder,
+    )
+    guards = providers.Singleton(RemoteGuards, platform.metrics, platform.shared_state.provided.breakers)
+    remote = providers.Singleton(RemoteDetectors, guards)
+    fleet = providers.Singleton(
+        DetectorFleet,
+        roster,
+        providers.Callable(_fixed, pool, plugins, more_detectors),
+        remote.provided.make,
+        platform.catalogue,
+        release=remote.provided.release,
+        health_of=remote.provided.health_of,
+        linger_s=providers.Callable(_seconds, platform.settings.provided.request_timeout_ms),
+    )
+    revisions = providers.Singleton(SqlDetectorRegistry, database)
+    follower = providers.Singleton(RegistryFollower, revisions, fleet)
+    registry = providers.Singleton(
+        DetectorRegistryService,
+        store=revisions,
+        fleet=fleet,
+        catalogue=platform.catalogue,
+        reader=providers.Factory(FindingReader, platform.catalogue, platform.digests),
+        make=remote.provided.make_for_trial,
+        release=remote.provided.release,
+        announce=follower.provided.refresh,
+        clock=platform.clock,
+    )
+    desk = providers.Singleton(
+        DetectorDesk,
+        roster=roster,
+        catalogue=platform.catalogue,
+        digests=platform.digests,
+        content_limit=platform.settings.provided.content_limit,
+        timeout_s=providers.Callable(_seconds, platform.settings.provided.request_timeout_ms),
     )
 
 
@@ -173,7 +234,20 @@ async def running_orchestration(
         try:
             declared = [detector.descriptor for detector in service_detectors.values()]
             await container.records().observe(declared, platform.clock()())
-            yield container
+            following = following_definitions(
+                platform.settings(),
+                container.fleet(),
+                container.follower(),
+                container.records(),
+                platform.catalogue(),
+                platform.clock(),
+            )
+            await container.guards().start()
+            shedder_gauges(platform.metrics(), container.shedder())
+            async with following:
+                yield container
         finally:
+            await container.guards().stop()
+            await container.remote().close()
             await container.engine().close()
             await pool.close()

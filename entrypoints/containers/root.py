@@ -18,6 +18,7 @@ from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
+    fleet_gauges,
     history_gauges,
     plugin_notes,
     pool_gauges,
@@ -46,6 +47,8 @@ async def running_monolith(
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
+        fleet = orchestration.fleet()
+        fleet_gauges(platform.metrics(), fleet, orchestration.follower())
         history_gauges(platform.metrics(), analysis.service())
         yield Running(
             platform=platform,
@@ -61,6 +64,14 @@ async def running_monolith(
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
+            registry=orchestration.registry(),
+            desk=orchestration.desk(),
+            operator_tenant=settings.operator_tenant,
+            notes=lambda: {
+                **detector_notes(pool, fleet),
+                **orchestration.guards().notes(),
+                **plugin_notes(orchestration.plugins()),
+                **shared.notes(),
+            },
             wait_for_detectors=pool.wait_ready,
         )

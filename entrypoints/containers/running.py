@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
+    from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
+    from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.policy_simulation import PolicySimulator
 
@@ -47,6 +51,9 @@ class Running:
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None
+    registry: DetectorRegistryApi | None = None
+    desk: DetectorDeskApi | None = None
+    operator_tenant: str = LOCAL_TENANT
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
@@ -80,9 +87,10 @@ def database_check(database: Database) -> ReadinessCheck:
     return check
 
 
-def detector_notes(pool: WorkerPool) -> Mapping[str, str]:
-    """Why each detector that cannot be asked now cannot."""
-    return {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
+def detector_notes(pool: WorkerPool, fleet: DetectorFleet | None = None) -> Mapping[str, str]:
+    """Why each detector that cannot be asked now cannot, and each definition that cannot be used."""
+    own = {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
+    return own if fleet is None else {**own, **fleet.notes()}
 
 
 def plugin_notes(plugins: LoadedPlugins) -> Mapping[str, str]:
@@ -95,6 +103,23 @@ def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:
     metrics.gauge("llama_mapper_detectors_ready", "Detectors that can be asked now.", lambda: _ready(pool))
     metrics.gauge("llama_mapper_detector_queue", "Scans that wait for a worker.", lambda: pool.status().queued)
     metrics.gauge("llama_mapper_detector_workers", "Worker processes.", lambda: len(pool.status().workers))
+
+
+def fleet_gauges(metrics: PrometheusMetrics, fleet: DetectorFleet, follower: RegistryFollower) -> None:
+    """How following the definitions goes, as metrics."""
+    metrics.gauge(
+        "llama_mapper_detector_definitions_refused",
+        "Definitions and sources of detectors that cannot be used.",
+        lambda: len(fleet.problems),
+    )
+    metrics.gauge(
+        "llama_mapper_detector_definitions",
+        "Definitions of detectors, in service or not.",
+        lambda: len(fleet.offered()),
+    )
+    metrics.gauge(
+        "llama_mapper_detector_registry_revisions", "Revisions that this process has followed.", lambda: follower.seen
+    )
 
 
 def history_gauges(metrics: PrometheusMetrics, analysis: AnalysisService) -> None:

@@ -11,6 +11,7 @@ from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
+    fleet_gauges,
     history_gauges,
     plugin_notes,
     pool_gauges,
@@ -39,6 +40,8 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
+        fleet = orchestration.fleet()
+        fleet_gauges(platform.metrics(), fleet, orchestration.follower())
         databases = (platform.database(), orchestration.database(), chain.database())
         yield Running(
             platform=platform,
@@ -53,7 +56,15 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
+            registry=orchestration.registry(),
+            desk=orchestration.desk(),
+            operator_tenant=settings.operator_tenant,
+            notes=lambda: {
+                **detector_notes(pool, fleet),
+                **orchestration.guards().notes(),
+                **plugin_notes(orchestration.plugins()),
+                **shared.notes(),
+            },
             wait_for_detectors=pool.wait_ready,
         )
 

@@ -42,6 +42,7 @@ def health_routes(
 
     return [
         Route("/healthz", healthz, name="healthz"),
+        Route("/health", healthz, name="health"),  # the FMS detector API's
         Route("/readyz", readyz, name="readyz"),
         Route("/metrics", metrics, name="metrics"),
     ]

@@ -47,6 +47,7 @@ def openapi_document(operations: Sequence[Operation], version: str) -> dict[str,
             for answers in operation.responses.values()
             for model in answers
         ),
+        *((operation.error_form.model, "serialization") for operation in operations if operation.error_form),
         (Problem, "serialization"),
     }
     ordered = sorted(models, key=lambda pair: (pair[0].__name__, pair[1]))
@@ -89,10 +90,13 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
             for status, models in operation.responses.items()
         },
     }
+    form = operation.error_form
     problem = {PROBLEM_TYPE: {"schema": names[(Problem, "serialization")]}}
+    if form is not None:
+        problem = {"application/json": {"schema": names[(form.model, "serialization")]}}
     codes: dict[int, list[str]] = {}
     for code in operation.all_errors:
-        codes.setdefault(STATUS[code], []).append(code.value)
+        codes.setdefault(STATUS[code] if form is None else form.status(code), []).append(code.value)
     for status in sorted(codes):
         document["responses"][str(status)] = {
             "description": ", ".join(f"`{code}`" for code in sorted(set(codes[status]))),
@@ -111,15 +115,15 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
         for q in operation.query
     ]
+    parameters += [
+        {"name": h.name, "in": "header", "required": h.required, "description": h.description, "schema": h.schema}
+        for h in operation.headers
+    ]
     if operation.idempotent:
         parameters.append(_IDEMPOTENCY_KEY)
         for status in operation.responses:
             document["responses"][str(status)]["headers"] = _REPLAYED_HEADER
     document["responses"]["429"]["headers"] = _LIMIT_HEADERS
-    parameters += [
-        {"name": h.name, "in": "header", "required": False, "description": h.description, "schema": h.schema}
-        for h in operation.headers
-    ]
     if parameters:
         document["parameters"] = parameters
     return document

@@ -19,8 +19,8 @@ from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
-from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
-from llama_mapper.entrypoints.http.rate_limits import RateLimits, refused, tell
+from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
+from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,6 +43,7 @@ class QueryParameter:
     name: str
     description: str
     schema: dict[str, object]
+    required: bool = False
 
 
 TENANT_PARAMETER = QueryParameter(
@@ -53,11 +54,21 @@ TENANT_PARAMETER = QueryParameter(
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """How errors look where somebody else's contract says so: their model, their status, and the answer itself."""
+
+    model: type[BaseModel]
+    status: Callable[[ErrorCode], int]
+    answer: Callable[[ServiceError], Response]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
 
     `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
     codes besides those of every operation. `idempotent` is set where the operation takes an `Idempotency-Key`.
+    `error_form` replaces problem documents.
     """
 
     id: str
@@ -76,6 +87,7 @@ class Operation:
     request_media_type: str = "application/json"
     response_media_type: str = "application/json"
     idempotent: Idempotent | None = None
+    error_form: ErrorForm | None = None
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:
@@ -128,8 +140,9 @@ def _endpoint_of(
     limits: RateLimits | None,
     idempotency: Idempotency | None,
 ) -> Endpoint:
-    """The operation counted, authenticated, permitted, handled in time, and every error answered as a problem."""
+    """The operation counted, authenticated, permitted, handled in time, and every error in the operation's form."""
     handler, scope, terms = operation.handler, operation.scope, operation.idempotent
+    form = operation.error_form
     by_address = limits if limits is not None and limits.by_address else None
     by_credential = limits if limits is not None and limits.by_credential else None
 
@@ -153,18 +166,18 @@ def _endpoint_of(
         except ClientDisconnect:
             raise
         except Exception as error:
-            return _answer_to(error)
+            return _answer_to(error, form)
 
     async def serve(request: Request, allowances: list[Allowance]) -> Response:
         if by_address is not None and not authenticator.is_link(request):
             allowances += await by_address.admit_address(request)
-            if (answer := refused(allowances)) is not None:
-                return answer
+            if (denied := denial(allowances)) is not None:
+                raise denied
         principal = await authenticator.authenticate(request)
         if by_credential is not None:
             allowances += await by_credential.admit(principal)
-            if (answer := refused(allowances)) is not None:
-                return answer
+            if (denied := denial(allowances)) is not None:
+                raise denied
         principal.require(scope)
         token = CURRENT_PRINCIPAL.set(principal)
         try:
@@ -184,7 +197,7 @@ def _endpoint_of(
         except ClientDisconnect:
             raise
         except Exception as error:
-            response = _answer_to(error)
+            response = _answer_to(error, form)
         if allowances:
             tell(response, allowances)
         return response
@@ -192,14 +205,17 @@ def _endpoint_of(
     return endpoint
 
 
-def _answer_to(error: Exception) -> Response:
+def _answer_to(error: Exception, form: ErrorForm | None) -> Response:
     if isinstance(error, TimeoutError):
-        return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
-    if isinstance(error, ServiceError):
-        return refusal(error)
+        error = OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True)
+        return problem_response(error) if form is None else form.answer(error)
     if isinstance(error, RefusedBody):
-        return problem_response(error.refusal, error.faults)
-    return failure(error)
+        return problem_response(error.refusal, error.faults) if form is None else form.answer(error.refusal)
+    if isinstance(error, ServiceError):
+        problem = refusal(error)
+        return problem if form is None else form.answer(error)
+    problem = failure(error)
+    return problem if form is None else form.answer(ServiceError(UNEXPECTED))
 
 
 class _Segment(StringConvertor):

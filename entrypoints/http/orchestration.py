@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from llama_mapper.domain.contracts.detectors import DetectorRegistryApi
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
     OrchestrationAnswer,
@@ -21,7 +22,9 @@ from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
 
 
-def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Operation]:
+def orchestration_operations(
+    api: OrchestrationApi, body_limit: int, registry: DetectorRegistryApi | None = None
+) -> list[Operation]:
     """`/v1/orchestrate`, `/v1/detectors`, `/v1/policies`."""
 
     async def orchestrate(request: Request, principal: Principal) -> Response:
@@ -35,7 +38,8 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
         return redacted_again(asked, OrchestrationResponse.model_validate_json(kept), kept)
 
     async def detectors(_: Request, principal: Principal) -> Response:
-        return json_answer(DetectorList(items=await api.detectors()))
+        infos = await api.detectors()
+        return json_answer(DetectorList(items=infos if registry is None else registry.described(infos)))
 
     async def policies(request: Request, principal: Principal) -> Response:
         tenant_id = principal.tenant_for(request.query_params.get("tenant_id"))
@@ -57,6 +61,7 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
                 ErrorCode.POLICY_NOT_FOUND,
                 ErrorCode.UNPROCESSABLE_CONTENT,
                 ErrorCode.ALL_DETECTORS_UNAVAILABLE,
+                ErrorCode.DETECTOR_OVERLOADED,
                 ErrorCode.SERVICE_UNAVAILABLE,
                 ErrorCode.REQUEST_TIMEOUT,
                 ErrorCode.POLICY_INVALID,

@@ -17,6 +17,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 
 PROBLEM_TYPE = "application/problem+json"
+UNEXPECTED = "an unexpected error; the trace id finds it in the logs"
 
 STATUS: dict[ErrorCode, int] = {
     ErrorCode.INVALID_REQUEST: 400,
@@ -38,6 +39,8 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.CONTENT_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.UNPROCESSABLE_CONTENT: 422,
+    ErrorCode.DETECTOR_INVALID: 422,
+    ErrorCode.DETECTOR_PROBE_FAILED: 422,
     ErrorCode.EVIDENCE_INVALID: 422,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.JOB_QUEUE_FULL: 429,
@@ -135,7 +138,7 @@ def refusal(error: ServiceError) -> Response:
 def failure(error: Exception) -> Response:
     """Answer for an error nobody foresaw. Only its class is logged: its message could quote content."""
     structlog.get_logger("llama_mapper.http").error("unexpected_error", error=type(error).__name__, at=_place(error))
-    return problem_response(ServiceError("an unexpected error; the trace id finds it in the logs"))
+    return problem_response(ServiceError(UNEXPECTED))
 
 
 async def on_http_exception(_: Request, error: Exception) -> Response:

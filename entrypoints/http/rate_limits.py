@@ -16,7 +16,6 @@ from starlette.responses import Response
 from llama_mapper.domain.kernel.errors import RateLimitError
 from llama_mapper.domain.kernel.rate_limits import NO_TENANT, Allowance, Limit, Quota, RateLimiter, whole_seconds
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.problems import problem_response
 
 _UNKNOWN = "unknown"
 
@@ -67,14 +66,14 @@ class RateLimits:
         return tuple(quotas)
 
 
-def refused(allowances: Sequence[Allowance]) -> Response | None:
-    """The answer where a limit is used up: 429 `RATE_LIMITED` with the wait after which all have room again."""
+def denial(allowances: Sequence[Allowance]) -> RateLimitError | None:
+    """The error where a limit is used up: `RATE_LIMITED` with the wait after which all have room again."""
     waits = [(each.retry_after_s, each.limit) for each in allowances if each.retry_after_s is not None]
     if not waits:
         return None
     wait_s, limit = max(waits, key=lambda pair: pair[0])
     message = f"more than {limit.requests} requests in {limit.window_s} seconds for this {limit.name}"
-    return problem_response(RateLimitError(message, retry_after_s=wait_s))
+    return RateLimitError(message, retry_after_s=wait_s)
 
 
 def tell(response: Response, allowances: Sequence[Allowance]) -> None:

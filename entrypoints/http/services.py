@@ -11,6 +11,8 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.detectors import detector_operations
+from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
@@ -93,7 +95,11 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     if running.jobs is not None:
         operations += job_operations(running.jobs, settings.batch_body_limit)
     if running.orchestration is not None:
-        operations += orchestration_operations(running.orchestration, body_limit)
+        operations += orchestration_operations(running.orchestration, body_limit, running.registry)
+    if running.registry is not None:
+        operations += detector_operations(running.registry, running.operator_tenant)
+    if running.desk is not None:
+        operations += fms_operations(running.desk, body_limit)
     if running.streams is not None:
         operations += streaming_operations(running.streams, body_limit, settings.stream_timeout_ms / 1000.0)
     if running.simulator is not None:
@@ -115,6 +121,8 @@ def monolith_openapi() -> dict[str, Any]:
         *moderation_operations(unused, service_version(), 0),
         *job_operations(unused, 0),
         *orchestration_operations(unused, 0),
+        *detector_operations(unused, ""),
+        *fms_operations(unused, 0),
         *streaming_operations(unused, 0, 0.0),
         *policy_simulation_operations(unused, 0),
         *policy_operations(unused),

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from openapi_spec_validator import validate
 
-from tests.support.servers import ROOT, Server, run_cli
+from tests.e2e.conftest import FEW_DETECTORS
+from tests.support.servers import ROOT, Server, run_cli, serving
 
 COMMITTED = Path(ROOT, "docs", "openapi.json")
 
@@ -41,9 +44,14 @@ def test_the_docs_page_names_every_operation_and_fetches_nothing(server: Server)
     assert "src=" not in page.text
 
 
-def test_no_generated_request_is_answered_off_the_document_or_with_a_server_error(
-    server: Server, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for this file alone: generated requests register detectors too, which serve everybody."""
+    with serving(tmp_path_factory.mktemp("generated"), LLAMA_MAPPER_DETECTORS=FEW_DETECTORS) as running:
+        yield running
+
+
+def test_no_generated_request_is_answered_off_the_document_or_with_a_server_error(own: Server, tmp_path: Path) -> None:
     # Which bodies are valid beyond their shape (a known policy, a known framework) the document cannot say, so that
     # a refusal of well-formed input is no fault; everything else that schemathesis can check is checked.
     checks = (
@@ -54,7 +62,7 @@ def test_no_generated_request_is_answered_off_the_document_or_with_a_server_erro
         [
             Path(sys.executable).with_name("schemathesis"),
             "run",
-            f"{server.url}/openapi.json",
+            f"{own.url}/openapi.json",
             f"--checks={checks}",
             "--phases=examples,coverage,fuzzing",
             "--max-examples=15",

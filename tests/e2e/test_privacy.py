@@ -58,6 +58,9 @@ def through_http(server: Server) -> str:
         answers.append(client.get(f"/v1/assessments/{record.json()['id']}/evidence"))
         answers.append(client.post("/v1/orchestrate", content=body, headers=JSON))
         answers.append(client.post("/v1/moderations", content=json.dumps({"input": CONTENT}).encode(), headers=JSON))
+        # The FMS detector API answers the caller's own words, by its contract; nothing of them is kept.
+        for detector, texts in (("violence", [CONTENT]), ("nobody", [CONTENT]), ("violence", [CONTENT + "\x00"])):
+            client.post("/api/v1/text/contents", json={"contents": texts}, headers={"detector-id": detector})
         answers.append(
             in_background(
                 client, client.post("/v1/assessments", content=body, headers=JSON | {"prefer": "respond-async"})

@@ -87,3 +87,23 @@ async def test_a_fault_on_our_side_is_never_called_the_callers(
     assert SECRET not in answer.text
     assert (bad.status_code, bad.json()["code"]) == (400, ErrorCode.INVALID_REQUEST)
     assert bad.json()["errors"][0]["field"] == "number"
+
+
+async def test_a_path_names_all_its_methods_and_a_verb_is_no_name() -> None:
+    async def handler(request: Request, _: Principal) -> Response:
+        return Response(f"{request.method} {request.path_params['name']}")
+
+    def operation(method: str, path: str) -> Operation:
+        return Operation(f"{method} {path}", method, path, "test", "", Scope.ASSESS, handler, {200: (Body,)})
+
+    operations = [operation("GET", "/x/{name}"), operation("PUT", "/x/{name}"), operation("POST", "/x/{name}:stop")]
+    transport = httpx2.ASGITransport(Starlette(routes=routes_of(operations, Everyone(), 0.2)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        refused = [await client.request(method, path) for method, path in (("PATCH", "/x/a"), ("GET", "/x/a:stop"))]
+        told = [set(answer.headers["allow"].split(", ")) for answer in refused]
+        assert told == [{"GET", "HEAD", "PUT"}, {"POST"}]
+        assert [answer.status_code for answer in refused] == [405, 405]
+        assert (await client.put("/x/a")).text == "PUT a"
+        assert (await client.head("/x/a")).status_code == 200
+        assert (await client.post("/x/a:stop")).text == "POST a"
+        assert (await client.post("/x/a:start")).status_code == 404

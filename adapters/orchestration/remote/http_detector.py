@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from llama_mapper.domain.orchestration.ports import (
     NoAnswer,
     RawFinding,
 )
+from llama_mapper.domain.orchestration.registry.model import digest_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -199,7 +199,7 @@ def descriptor_of(definition: DetectorDefinition) -> DetectorDescriptor:
         vocabulary=definition.vocabulary,
         granularity=definition.granularity,
         remote=True,
-        revision=hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:16],
+        revision=digest_of(definition),
     )
 
 

@@ -98,6 +98,12 @@ class Catalogue:
                 return None
         return table.exact.get(label) or table.find(label)
 
+    def has_vocabulary(self, vendor: str, vendor_version: str) -> bool:
+        """Whether exactly this version of the vendor's labels is listed; an alias stands for one version."""
+        any_version = self._tables.get((vendor, None))
+        is_alias = any_version is not None and self._unlisted.get(vendor) is any_version
+        return is_alias or (vendor, vendor_version) in self._tables
+
     def severity(self, canonical: str) -> Severity:
         """Default severity of a canonical label (level 3 has its level-2 parent's); raise KeyError if unknown."""
         return self._severities[canonical]

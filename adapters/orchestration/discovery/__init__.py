@@ -1,0 +1,1 @@
+"""Detector definitions found in files and by DNS."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from llama_mapper.domain.contracts.orchestration import PolicyInfo
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
+from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles
 
 _REMEMBERED = 4096
@@ -34,6 +35,7 @@ class PolicyDirectory:
         self._ttl_s = ttl_s
         self._monotonic = monotonic
         self._remembered: OrderedDict[tuple[str, str], tuple[float, PolicyBundle | None]] = OrderedDict()
+        self._reading: SharedReading[PolicyBundle | None] = SharedReading()
 
     async def find(self, tenant_id: str, name: str) -> PolicyBundle:
         """The bundle; raise `POLICY_NOT_FOUND`, listing the names that the tenant may use."""
@@ -42,11 +44,7 @@ class PolicyDirectory:
         if remembered is not None and remembered[0] > self._monotonic():
             own = remembered[1]
         else:
-            own = await self._store.get(tenant_id, name)
-            self._remembered[key] = (self._monotonic() + self._ttl_s, own)
-            self._remembered.move_to_end(key)
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            own = await self._reading.read(key, lambda: self._read(key))
         bundle = own or self._shipped.get(name)
         if bundle is None:
             known = ", ".join(info.bundle for info in await self.list(tenant_id))
@@ -54,6 +52,14 @@ class PolicyDirectory:
                 f"there is no policy bundle '{name}'; known are: {known or 'none'}", ErrorCode.POLICY_NOT_FOUND
             )
         return bundle
+
+    async def _read(self, key: tuple[str, str]) -> PolicyBundle | None:
+        own = await self._store.get(*key)
+        self._remembered[key] = (self._monotonic() + self._ttl_s, own)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return own
 
     async def list(self, tenant_id: str) -> tuple[PolicyInfo, ...]:
         """Every bundle that the tenant may name, by name; its own stands before a shipped one of the same name."""

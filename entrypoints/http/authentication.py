@@ -10,6 +10,7 @@ from starlette.requests import Request
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, looks_like_key, verify_key
 from llama_mapper.domain.kernel.errors import AuthenticationError
+from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
 
 _LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}))
@@ -44,14 +45,14 @@ class Authenticator:
         self._memory_s = memory_s
         self._records: dict[str, tuple[float, ApiKeyRecord | None]] = {}
         self._keyless: tuple[float, bool] = (float("-inf"), False)
+        self._reading_records: SharedReading[ApiKeyRecord | None] = SharedReading()
+        self._reading_keyless: SharedReading[bool] = SharedReading()
 
     async def is_keyless(self) -> bool:
         """Whether the installation has no API key yet."""
-        now = monotonic()
         read_at, keyless = self._keyless
-        if now - read_at > self._memory_s:
-            keyless = not await self._keys.list()
-            self._keyless = (now, keyless)
+        if monotonic() - read_at > self._memory_s:
+            return await self._reading_keyless.read("", self._read_keyless)
         return keyless
 
     async def authenticate(self, request: Request) -> Principal:
@@ -74,14 +75,23 @@ class Authenticator:
         return verify_key(self._pepper, presented, None, self._clock())
 
     async def _record(self, key_id: str) -> ApiKeyRecord | None:
-        now = monotonic()
-        if (known := self._records.get(key_id)) is not None and now - known[0] <= self._memory_s:
+        if (known := self._records.get(key_id)) is not None and monotonic() - known[0] <= self._memory_s:
             return known[1]
+        return await self._reading_records.read(key_id, lambda: self._read_record(key_id))
+
+    async def _read_record(self, key_id: str) -> ApiKeyRecord | None:
+        now = monotonic()
         record = await self._keys.get(key_id)
         if len(self._records) >= 4096:
             self._records.clear()
         self._records[key_id] = (now, record)
         return record
+
+    async def _read_keyless(self) -> bool:
+        now = monotonic()
+        keyless = not await self._keys.list()
+        self._keyless = (now, keyless)
+        return keyless
 
 
 def _local(request: Request) -> Principal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError, StoreError
@@ -78,3 +80,11 @@ def test_a_digest_covers_paths_sources_and_data_and_no_order() -> None:
         bundle_digest({"a1": "", "b": "2"}, {"x": 1, "y": 2}),
     ]
     assert len({one, *others}) == 6
+
+
+async def test_requests_that_come_at_once_ask_the_store_once() -> None:
+    store = NoBundles()
+    directory = PolicyDirectory(store, [SHIPPED])
+    found = await asyncio.gather(*(directory.find("t1", "default") for _ in range(16)))
+    assert found == [SHIPPED] * 16
+    assert store.lookups == 1

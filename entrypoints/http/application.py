@@ -15,7 +15,7 @@ from starlette.routing import Route
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
 from llama_mapper.entrypoints.http.openapi import openapi_document
-from llama_mapper.entrypoints.http.operations import Operation, route_of
+from llama_mapper.entrypoints.http.operations import FixedPaths, Operation, route_of
 from llama_mapper.entrypoints.http.problems import on_http_exception
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
 
@@ -36,7 +36,7 @@ def create_application(
         routes += _docs_routes(operations, version)
     return Starlette(
         routes=[*routes, *health],
-        middleware=[Middleware(TelemetryMiddleware, on_request=on_request)],
+        middleware=[Middleware(TelemetryMiddleware, on_request=on_request), Middleware(FixedPaths, routes=routes)],
         exception_handlers={HTTPException: on_http_exception},
     )
 

@@ -12,6 +12,7 @@ from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id
 from llama_mapper.domain.kernel.errors import AuthenticationError
 from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
+from llama_mapper.entrypoints.http.headers import header_of
 
 _LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}))
 _LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
@@ -95,7 +96,7 @@ class Authenticator:
 
 
 def _local(request: Request) -> Principal:
-    host = request.headers.get("host", "").lower()
+    host = (header_of(request.scope, b"host") or "").lower()
     name = host if host.endswith("]") else host.rsplit(":", 1)[0]
     if name not in _LOOPBACK_HOSTS:
         raise AuthenticationError("without API keys only requests to a loopback host name are answered")
@@ -103,10 +104,10 @@ def _local(request: Request) -> Principal:
 
 
 def _presented(request: Request) -> str | None:
-    authorization = request.headers.get("authorization")
+    authorization = header_of(request.scope, b"authorization")
     if authorization is not None:
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer" or not value:
             raise AuthenticationError("the Authorization header is not 'Bearer <key>'")
         return value.strip()
-    return request.headers.get("x-api-key")
+    return header_of(request.scope, b"x-api-key")

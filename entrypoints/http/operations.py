@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
@@ -73,16 +75,31 @@ class Operation:
         return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
-    """The operation as a route: authenticated, permitted, handled in time, and every error answered as a problem."""
-    handler, scope = operation.handler, operation.scope
+class Endpoint:
+    """An operation as an ASGI application: authenticated, permitted, handled in time, every error answered.
 
-    async def endpoint(request: Request) -> Response:
+    Starlette would wrap a plain function twice, to catch exceptions that never leave this one.
+    """
+
+    __slots__ = ("_authenticator", "_handler", "_scope", "_timeout_s")
+
+    def __init__(self, operation: Operation, authenticator: Authenticator, timeout_s: float) -> None:
+        self._handler = operation.handler
+        self._scope = operation.scope
+        self._authenticator = authenticator
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        response = await self._answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(timeout_s):
-                principal = await authenticator.authenticate(request)
-                principal.require(scope)
-                return await handler(request, principal)
+            async with asyncio.timeout(self._timeout_s):
+                principal = await self._authenticator.authenticate(request)
+                principal.require(self._scope)
+                return await self._handler(request, principal)
         except TimeoutError:
             return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
         except ServiceError as error:
@@ -94,4 +111,40 @@ def route_of(operation: Operation, authenticator: Authenticator, timeout_s: floa
         except Exception as error:
             return failure(error)
 
+
+def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
+    """The operation as a route."""
+    endpoint = Endpoint(operation, authenticator, timeout_s)
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+
+
+class FixedPaths:
+    """Finds operations on paths without parameters by one look-up, and leaves all else to the router.
+
+    The router asks its routes one after another, within a handler of exceptions that an `Endpoint` never raises.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._routes: dict[tuple[str, str], Route] = {}
+        for route in routes:
+            if isinstance(route.endpoint, Endpoint) and not route.param_convertors:
+                for method in route.methods or ():
+                    if _first_match(routes, method, route.path) is route:
+                        self._routes[method, route.path] = route
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        scope["path_params"] = {}
+        await route.app(scope, receive, send)
+
+
+def _first_match(routes: Sequence[Route], method: str, path: str) -> Route:
+    """The route that the router would take; there is one."""
+    asked = {"type": "http", "method": method, "path": path}
+    return next(route for route in routes if route.matches(asked)[0] is Match.FULL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection
 
 CATEGORIES = (
     "pii.personal_identifiers",
@@ -39,7 +39,7 @@ class NoopDetector:
         self.readiness: str | None = None
         self._delay_s = delay_s
 
-    async def inspect(self, content: str) -> Inspection:
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
         """Nothing, later or now."""
         if self._delay_s:
             await asyncio.sleep(self._delay_s)

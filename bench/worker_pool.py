@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
+from llama_mapper.domain.orchestration.ports import Inquiry
 
 _ECHO = """\
 import socket, sys
@@ -69,12 +70,12 @@ async def _run(rounds: int) -> None:
     large = "x" * 262_144
 
     async def together() -> None:
-        await asyncio.gather(*(detector.inspect(_TEXT) for detector in detectors))
+        await asyncio.gather(*(detector.inspect(Inquiry(_TEXT)) for detector in detectors))
 
     cases: dict[str, Callable[[], Awaitable[object]]] = {
-        "one empty scan": lambda: one.inspect(_TEXT),
+        "one empty scan": lambda: one.inspect(Inquiry(_TEXT)),
         "eight empty scans at once": together,
-        "one empty scan of 256 KiB": lambda: one.inspect(large),
+        "one empty scan of 256 KiB": lambda: one.inspect(Inquiry(large)),
     }
     for name, call in cases.items():
         p50, p99 = await _percentiles(call, rounds)

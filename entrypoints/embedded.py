@@ -10,10 +10,11 @@ from pydantic import ValidationError as PydanticError
 
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRecord, AssessmentRequest
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelMappingResponse, LabelQuery, OutputFormat
-from llama_mapper.domain.contracts.orchestration import ContentType, ProcessingMode
+from llama_mapper.domain.contracts.orchestration import ContentType, Message, ProcessingMode, Redacted
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.redaction import redact
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -66,7 +67,7 @@ class LlamaMapper:
 
     async def assess(
         self,
-        content: str,
+        content: str | Sequence[Message | Mapping[str, str]],
         *,
         frameworks: Sequence[str] = (),
         content_type: ContentType | str = ContentType.TEXT,
@@ -76,13 +77,15 @@ class LlamaMapper:
         metadata: Mapping[str, str | bool | int | float | None] | None = None,
         output_format: OutputFormat | str = OutputFormat.FULL_RECORD,
     ) -> Assessment:
-        """Assess a text and store the record. Arguments are those of `AssessmentRequest`.
+        """Assess a text, or the messages of a conversation, and store the record.
+
+        Arguments are those of `AssessmentRequest`; a message may be a mapping of `role` and `content`.
 
         Raises `ValidationError` (`INVALID_REQUEST`, `CONTENT_TOO_LARGE`, `UNPROCESSABLE_CONTENT`) for bad arguments,
         and what `AssessmentApi.assess` raises.
         """
         request = _request(
-            content=content,
+            **_content(content),
             frameworks=tuple(frameworks),
             content_type=content_type,
             policy_bundle=policy_bundle,
@@ -92,6 +95,14 @@ class LlamaMapper:
             output_format=output_format,
         )
         return (await self.assess_request(request)).assessment
+
+    @staticmethod
+    def redact(content: str | Sequence[Message | Mapping[str, str]], assessment: Assessment) -> Redacted | None:
+        """The content that was assessed, with what was found replaced; None unless the verdict is `redact`.
+
+        Nothing of it is kept. Content and assessment must belong together: spans are places in that very content.
+        """
+        return redact(_request(**_content(content)), assessment.orchestration)
 
     async def assess_request(self, request: AssessmentRequest) -> AssessmentRecord:
         """Assess a ready-made request; the record comes with its one serialisation."""
@@ -119,9 +130,11 @@ class SyncLlamaMapper:
         self._mapper = mapper
         self._portal = portal
 
-    def assess(self, content: str, **options: Any) -> Assessment:
+    def assess(self, content: str | Sequence[Message | Mapping[str, str]], **options: Any) -> Assessment:
         """See `LlamaMapper.assess`."""
         return self._portal.call(lambda: self._mapper.assess(content, **options))
+
+    redact = staticmethod(LlamaMapper.redact)
 
     def get(self, assessment_id: str) -> Assessment:
         """See `LlamaMapper.get`."""
@@ -136,6 +149,12 @@ def assess(content: str, *, frameworks: Sequence[str] = (), **settings: Any) -> 
     """Assess one text and be done: opens the chain, assesses, closes it (seconds; for more texts use `open_sync`)."""
     with LlamaMapper.open_sync(**settings) as mapper:
         return mapper.assess(content, frameworks=frameworks)
+
+
+def _content(content: str | Sequence[Message | Mapping[str, str]]) -> dict[str, Any]:
+    if isinstance(content, str):
+        return {"content": content}
+    return {"messages": tuple(message if isinstance(message, Message) else dict(message) for message in content)}
 
 
 def _request(**fields: Any) -> AssessmentRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic_settings import (
 )
 
 from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier
+from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.kernel.errors import ConfigurationError
 
 PREFIX = "LLAMA_MAPPER_"
@@ -80,6 +82,12 @@ class Settings(BaseSettings):
     extra_detectors: Annotated[tuple[Identifier, ...], NoDecode, Field(max_length=64)] = ()
     """Names of detectors to load besides those: `presidio_ner` finds names and places by a model (extra `ner`)."""
 
+    enabled_plugins: Annotated[tuple[Identifier, ...] | None, NoDecode, Field(max_length=64)] = None
+    """Names of the installed plugins to load, in the environment separated by commas. Unset: all."""
+
+    plugins: Annotated[dict[Identifier, dict[str, Any]], Field(max_length=64)] = Field(default_factory=dict)
+    """Settings of plugins, each under its name: in a TOML file a table `[plugins.name]`, in the environment JSON."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 
@@ -95,8 +103,91 @@ class Settings(BaseSettings):
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     """Milliseconds after which a request is given up as a whole; policies set the detectors' own deadlines."""
 
+    stream_timeout_ms: Annotated[int, Field(ge=100, le=86_400_000)] = 600_000
+    """Milliseconds that a text which is judged while it is written may take in all."""
+
+    redis_url: SecretStr | None = None
+    """A `redis://` or `rediss://` URL: cache, idempotency records, rate limits and breakers are then shared by all
+    processes that use it (extra `redis`). Unset: each process keeps its own in memory."""
+
+    redis_timeout_ms: Annotated[int, Field(ge=10, le=5_000)] = 100
+    """Milliseconds that Redis may take for one answer; after that this process goes on alone until Redis is back."""
+
+    idempotency_ttl_s: Annotated[int, Field(ge=1, le=2_592_000)] = 86_400
+    """Seconds for which the answer to a request with an `Idempotency-Key` is kept."""
+
+    response_cache_ttl_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """Seconds for which an orchestration's answer is kept for equal requests, under a keyed digest and without the
+    content; 0 keeps none. Answers that took less than 5 ms, and critical requests, are never kept."""
+
+    rate_limit_key: Annotated[int, Field(ge=0, le=10_000_000)] = 600
+    """Requests that an API key may send in any minute; 0 is no limit. Callers without a key have none of this kind."""
+
+    rate_limit_tenant: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Requests that a tenant may send in any minute, all its keys together; 0 is no limit."""
+
+    rate_limit_address: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Requests that a client address (of IPv6 the /64 network) may send in any minute, counted before the credential
+    is looked at; 0 is no limit."""
+
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, Field(max_length=64)] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` tells the client's address, in the environment separated
+    by commas. Unset: the client is whoever connects."""
+
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""
+
+    policy_engine: Literal["regorus", "opa"] = "regorus"
+    """What evaluates policies: the engine that is built in, or an OPA server."""
+
+    opa_url: AnyHttpUrl | None = None
+    """Base URL of the OPA server, for `policy_engine` `opa`."""
+
+    opa_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
+    """Bearer token for the OPA server, where it wants one."""
+
+    policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
+    """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
+
+    batch_limit: Annotated[int, Field(ge=1, le=BATCH_LIMIT)] = 1_000
+    """Items that a batch may have."""
+
+    batch_body_limit: Annotated[int, Field(ge=65_536, le=268_435_456)] = 16_777_216
+    """Bytes that the body of a batch may have."""
+
+    job_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    """Items of jobs that run side by side. They share the detectors with requests that somebody waits for."""
+
+    job_queue_items: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Items of jobs that may wait in memory, at least `batch_limit`; one tenant may have half."""
+
+    job_queue_characters: Annotated[int, Field(ge=1_048_576, le=4_294_967_296)] = 67_108_864
+    """Characters of content that may wait in memory; one tenant may have half."""
+
+    job_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
+    """Milliseconds that an item of a job may take; policies set the detectors' own deadlines."""
+
+    job_lease_s: Annotated[float, Field(ge=1.0, le=3600.0)] = 30.0
+    """Seconds after which the jobs of a server that was not heard of are given up as interrupted."""
+
+    job_grace_s: Annotated[float, Field(ge=0.0, le=3600.0)] = 10.0
+    """Seconds that jobs get to end when the server is stopped."""
+
+    job_ttl_s: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
+    """Seconds for which an ended job can be asked for; the records that it made stay."""
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode, Field(max_length=256)] = ()
+    """Hosts that webhooks may go to although they are private or without TLS: names, addresses or networks such as
+    `10.1.0.0/16`, in the environment separated by commas."""
+
+    webhook_attempts: Annotated[int, Field(ge=1, le=20)] = 8
+    """How often a webhook is tried, within an hour of the job's end."""
+
+    webhook_backoff_s: Annotated[float, Field(ge=0.01, le=60.0)] = 2.0
+    """Longest wait after a webhook's first failed attempt; it doubles with each further one, to 15 minutes."""
+
+    webhook_timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 10.0
+    """Seconds that a receiver has to answer."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""
@@ -152,7 +243,9 @@ class Settings(BaseSettings):
     def _upper_case(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("detectors", "extra_detectors", mode="before")
+    @field_validator(
+        "detectors", "extra_detectors", "enabled_plugins", "trusted_proxies", "webhook_hosts", mode="before"
+    )
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):
@@ -166,10 +259,39 @@ class Settings(BaseSettings):
             raise ValueError("it must be a postgresql:// URL, or unset for SQLite")
         return url
 
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("it must be a redis:// or rediss:// URL, or unset for memory")
+        return url
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError("each must be an IP address or a network such as 10.0.0.0/8") from None
+        return proxies
+
+    @model_validator(mode="after")
+    def _engine_has_its_server(self) -> Self:
+        if self.policy_engine == "opa" and self.opa_url is None:
+            raise ValueError("policy_engine opa needs opa_url")
+        return self
+
     @model_validator(mode="after")
     def _both_links_or_none(self) -> Self:
         if (self.analysis_url is None) is not (self.mapping_url is None):
             raise ValueError("analysis_url and mapping_url are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_batch(self) -> Self:
+        if self.job_queue_items < self.batch_limit:
+            raise ValueError("job_queue_items is at least batch_limit")
         return self
 
 

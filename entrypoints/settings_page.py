@@ -77,7 +77,14 @@ def _values(schema: dict[str, Any]) -> str:
     return {"uri": "URL", "path": "folder"}.get(schema.get("format", ""), _KINDS[schema["type"]])
 
 
-_KINDS = {"string": "text", "boolean": "`true`, `false`", "array": "names", "integer": "integer", "number": "number"}
+_KINDS = {
+    "string": "text",
+    "boolean": "`true`, `false`",
+    "array": "names",
+    "integer": "integer",
+    "number": "number",
+    "object": "table",
+}
 
 
 if __name__ == "__main__":

@@ -58,13 +58,22 @@ class HttpLink:
 
     Raises the error that the service raised; `REQUEST_TIMEOUT` where the whole answer took longer than `timeout_s`
     seconds; a `LinkError` where the service was not reached (`SERVICE_UNAVAILABLE`) or answered outside its contract
-    (`UPSTREAM_INVALID_RESPONSE`); `CONFIGURATION_INVALID` where it does not know us or lacks the route.
+    (`UPSTREAM_INVALID_RESPONSE`); `CONFIGURATION_INVALID` where it answers a code of `wrong_link`: by default those
+    that say that it does not know us or lacks the route.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, service: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        service: str,
+        timeout_s: float,
+        *,
+        wrong_link: frozenset[str] = _WRONG_LINK,
+    ) -> None:
         self._client = client
         self._service = service
         self._timeout_s = timeout_s
+        self._wrong_link = wrong_link
 
     async def post(self, path: str, request: BaseModel, answer: type[Answer]) -> Answer:
         """Send `request`, get an `answer`."""
@@ -73,6 +82,10 @@ class HttpLink:
     async def get(self, path: str, answer: type[Answer], params: dict[str, str] | None = None) -> Answer:
         """Get an `answer`."""
         return await self._call("GET", path, answer, params=params)
+
+    async def delete(self, path: str, answer: type[Answer]) -> Answer:
+        """Delete, get an `answer`."""
+        return await self._call("DELETE", path, answer)
 
     async def is_ready(self) -> str | None:
         """None if the service says that it serves, else why not."""
@@ -132,7 +145,7 @@ class HttpLink:
             return self._invalid("a malformed problem document")
         if not (isinstance(code, str) and isinstance(detail, str) and isinstance(retryable, bool)):
             return self._invalid("a malformed problem document")
-        if code in _WRONG_LINK:
+        if code in self._wrong_link:
             return ConfigurationError(
                 f"the {self._service} service answered {code}: its URL or the link secret is not set as it should be"
             )

@@ -6,6 +6,7 @@ from llama_mapper.adapters.links.http_link import HttpLink
 from llama_mapper.domain.contracts.orchestration import (
     DetectorInfo,
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyInfo,
@@ -23,7 +24,9 @@ class HttpOrchestration:
         """See `OrchestrationApi.orchestrate`."""
         fields = OrchestrationRequest.model_fields.keys()
         plain = OrchestrationRequest.model_construct(**{name: getattr(request, name) for name in fields})
-        return await self._link.post("/v1/orchestrate", plain, OrchestrationResponse)
+        answer = await self._link.post("/v1/orchestrate", plain, OrchestrationAnswer)
+        parts = OrchestrationResponse.model_fields.keys()
+        return OrchestrationResponse.model_construct(**{name: getattr(answer, name) for name in parts})
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:
         """See `OrchestrationApi.detectors`."""

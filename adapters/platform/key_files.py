@@ -77,6 +77,33 @@ class TenantTextDigests:
         return "hmac-sha256:" + mac.hexdigest()
 
 
+class TenantRequestDigests:
+    """Keeps `RequestDigests` as `TenantTextDigests` does, with the info `llama-mapper request digest v1|` + tenant.
+
+    What is digested is the purpose and each part, every one after its length in 8 bytes.
+    """
+
+    def __init__(self, master: bytes) -> None:
+        """`master` is at least 32 bytes; a shorter one is refused with `CONFIGURATION_INVALID`."""
+        if len(master) < 32:
+            raise ConfigurationError("the master secret of request digests needs at least 32 bytes")
+
+        @lru_cache(maxsize=_TENANT_KEYS)
+        def keyed(tenant_id: str) -> hmac.HMAC:
+            info = b"llama-mapper request digest v1|" + tenant_id.encode()
+            return hmac.new(hkdf_sha256(master, info), digestmod="sha256")
+
+        self._keyed = keyed
+
+    def digest(self, tenant_id: str, purpose: str, *parts: bytes) -> bytes:
+        """See `RequestDigests.digest`."""
+        mac = self._keyed(tenant_id).copy()
+        for part in (purpose.encode(), *parts):
+            mac.update(len(part).to_bytes(8, "big"))
+            mac.update(part)
+        return mac.digest()
+
+
 def hkdf_sha256(secret: bytes, info: bytes) -> bytes:
     """32 bytes derived from `secret` for the purpose `info`: HKDF (RFC 5869) with SHA-256 and no salt."""
     extracted = hmac.digest(bytes(hashlib.sha256().digest_size), secret, "sha256")

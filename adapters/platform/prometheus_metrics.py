@@ -50,6 +50,8 @@ class PrometheusMetrics:
         self._abstentions = Counter(
             "llama_mapper_mapping_abstentions", "Distinct labels sent to the review queue.", registry=registry
         )
+        self._jobs = Counter("llama_mapper_jobs", "Ended jobs.", ("kind", "status"), registry=registry)
+        self._webhooks = Counter("llama_mapper_webhook_attempts", "Webhook attempts.", ("outcome",), registry=registry)
         # Looking a child up by labels costs a lock and a tuple each time; the children here are few and live for ever.
         self._requests = lru_cache(maxsize=1024)(requests.labels)
         self._request_seconds = lru_cache(maxsize=256)(request_seconds.labels)
@@ -83,6 +85,14 @@ class PrometheusMetrics:
         self._stage_seconds("analysis").observe(timings.analysis / 1000.0)
         self._stage_seconds("mapping").observe(timings.mapping / 1000.0)
         self._stage_seconds("evidence").observe(timings.evidence / 1000.0)
+
+    def on_job_ended(self, kind: str, status: str) -> None:
+        """Count a job that has ended."""
+        self._jobs.labels(kind, status).inc()
+
+    def on_webhook_attempt(self, outcome: str) -> None:
+        """Count an attempt at a webhook: `delivered`, `retried` or `given_up`."""
+        self._webhooks.labels(outcome).inc()
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Add a gauge that is read when the metrics are."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from llama_mapper.domain.contracts.analysis import AttributedFinding
 from llama_mapper.domain.contracts.base import Severity
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
-from llama_mapper.domain.contracts.orchestration import OrchestrationResponse
+from llama_mapper.domain.contracts.orchestration import DetectorMode, OrchestrationResponse
 
 FINDINGS_LIMIT = 8192
 """Findings that one analysis response can carry."""
@@ -78,8 +78,9 @@ def meanings_of(catalogue: CatalogueView, *, remembered: int = 8192) -> Meanings
 def attribute(response: OrchestrationResponse) -> tuple[AttributedFinding, ...]:
     """All findings of all detectors with their makers, in the response's order.
 
-    A finding is upheld unless its risk category has an outcome that is not flagged: no outcome, no clearing. Beyond
-    8,192 findings the weakest are left out.
+    A finding is upheld unless its risk category has an outcome that is not flagged (no outcome, no clearing), its
+    score is below what the policy asks of its label, or its detector is only monitored. Beyond 8,192 findings the
+    weakest are left out.
     """
     if not any(result.findings for result in response.detector_results):
         return ()
@@ -90,11 +91,16 @@ def attribute(response: OrchestrationResponse) -> tuple[AttributedFinding, ...]:
             score=finding.score,
             category=finding.category,
             span=finding.span,
+            message=finding.message,
+            below_threshold=finding.below_threshold,
+            declared=finding.declared,
             digest=finding.digest,
             detector=result.detector,
             vendor=result.vendor,
             vendor_version=result.vendor_version,
-            upheld=finding.category not in cleared,
+            upheld=finding.category not in cleared
+            and not finding.below_threshold
+            and result.mode is DetectorMode.ENFORCE,
         )
         for result in response.detector_results
         for finding in result.findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter
 
@@ -21,7 +22,7 @@ from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.mapping import MappingApi, MappingRequest, MappingResponse
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi, OrchestrationResponse
 from llama_mapper.domain.kernel.clock import Clock
-from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ValidationError
+from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ServiceError, ValidationError
 from llama_mapper.domain.kernel.ids import new_id
 
 
@@ -49,8 +50,12 @@ class AssessmentService:
         self._clock = clock
         self._on_assessed = on_assessed
 
-    async def assess(self, request: AssessmentRequest) -> AssessmentRecord:
-        """See `AssessmentApi.assess`. Unknown frameworks are refused before any detector runs."""
+    async def assess(self, request: AssessmentRequest, *, assessment_id: str | None = None) -> AssessmentRecord:
+        """See `AssessmentApi.assess`. Unknown frameworks are refused before any detector runs.
+
+        `assessment_id` is for who must know the record's id beforehand; a record with it already is `CONFLICT`. If
+        such a call is cancelled, it ends only when the record is stored or never will be.
+        """
         tenant_id = request.tenant_id
         if tenant_id is None:
             raise ValidationError("an assessment needs a tenant")
@@ -72,7 +77,8 @@ class AssessmentService:
             )
         )
         labelled = perf_counter()
-        assessment_id = new_id("asm")
+        save = self._store.save if assessment_id is None else self._save_to_the_end
+        assessment_id = assessment_id or new_id("asm")
         envelope = seal(evidence_document(assessment_id, created_at, orchestrated, analysed, mapped), self._signer)
         sealed = perf_counter()
         assessment = Assessment(
@@ -95,7 +101,7 @@ class AssessmentService:
         )
         body = json_form(assessment)
         risk = analysed.risk_scores
-        await self._store.save(
+        await save(
             AssessmentRow(
                 id=assessment_id,
                 tenant_id=tenant_id,
@@ -108,6 +114,22 @@ class AssessmentService:
         )
         self._on_assessed(assessment)
         return AssessmentRecord(assessment, body)
+
+    async def _save_to_the_end(self, row: AssessmentRow) -> None:
+        """Save, and let a cancellation wait until it is decided: a cancelled save goes on behind the caller's back."""
+        saving = asyncio.ensure_future(self._store.save(row))
+        cancelled = False
+        while not saving.done():
+            try:
+                await asyncio.shield(saving)
+            except asyncio.CancelledError:
+                cancelled = True
+            except ServiceError:
+                break
+        if cancelled:
+            saving.exception()  # to have been asked for
+            raise asyncio.CancelledError
+        saving.result()
 
     async def get(self, tenant_id: str, assessment_id: str) -> bytes:
         """See `AssessmentApi.get`."""

@@ -93,7 +93,8 @@ class AttributedFinding(Finding):
     vendor: Identifier
     vendor_version: VersionText
     upheld: bool
-    """False where conflict resolution cleared the finding's risk category; it is then kept but counts for no risk."""
+    """False where conflict resolution cleared the finding's risk category, the score is below what the policy asks of
+    the label, or the detector is only monitored; it is then kept but counts for no risk."""
 
 
 class Pattern(Contract):

@@ -18,7 +18,7 @@ from llama_mapper.domain.contracts.base import (
     VersionInfo,
 )
 from llama_mapper.domain.contracts.mapping import MappingResponse, OutputFormat
-from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Verdict
+from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Redacted, Verdict
 
 EVIDENCE_PAYLOAD_TYPE = "application/vnd.llama-mapper.evidence.v1+json"
 
@@ -75,6 +75,15 @@ class Assessment(Contract):
     evidence: EvidenceEnvelope
     version_info: VersionInfo
     timings_ms: AssessmentTimings
+
+
+class AssessmentAnswer(Assessment):
+    """What the HTTP door answers: the record, and the content redacted where the verdict is `redact`.
+
+    The redacted content is answered once and never stored: the record fetched later has none.
+    """
+
+    redacted: Redacted | None = None
 
 
 @dataclass(frozen=True, slots=True)

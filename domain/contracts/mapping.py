@@ -42,6 +42,8 @@ class MappingStage(StrEnum):
 
     CATALOGUE_EXACT = "catalogue_exact"
     CATALOGUE_NORMALISED = "catalogue_normalised"
+    DECLARED = "declared"
+    """By what the detector's registration says of its own label."""
     ABSTAINED = "abstained"
 
 

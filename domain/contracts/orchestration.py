@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llama_mapper.domain.contracts.base import (
     CONTENT_LIMIT,
+    CanonicalId,
     CategoryId,
     Contract,
     Count,
@@ -43,6 +44,54 @@ class ContentType(StrEnum):
     CODE = "code"
     CLINICAL = "clinical"
     DOCUMENT = "document"
+
+
+class Role(StrEnum):
+    """Who a message of a conversation is from."""
+
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    DOCUMENT = "document"
+    """A retrieved text that the answer is to be based on."""
+
+
+class Granularity(StrEnum):
+    """The least that a detector can judge of a text that is still being written."""
+
+    SENTENCE = "sentence"
+    PARAGRAPH = "paragraph"
+    WHOLE = "whole"
+    """Only the finished text."""
+
+
+class DetectorMode(StrEnum):
+    """Whether a detector's findings count, or are reported and nothing else."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+
+
+class RedactionStyle(StrEnum):
+    """What stands in a redacted text where a finding was."""
+
+    LABEL = "label"
+    """The label in brackets: `[EMAIL_ADDRESS]`."""
+    MASK = "mask"
+    """An asterisk for each character."""
+    SURROGATE = "surrogate"
+    """The label and the first digits of the finding's keyed digest, so that equal texts stay equal within a tenant:
+    `[EMAIL_ADDRESS-3f9a1c20b7d4]`."""
+
+
+class HealthState(StrEnum):
+    """What is known of a detector's health from probes and from its answers."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
 
 
 class DetectorStatus(StrEnum):
@@ -92,11 +141,19 @@ CONTENT_PATTERN = r"^[^\x00-\x08\x0e-\x1f]*$"
 """Text: any code point but NUL and the C0 control characters that are not white space."""
 
 
-class OrchestrationRequest(Contract):
-    """Content to run detectors over, and what the policy may take into account."""
+_Content = Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, pattern=CONTENT_PATTERN)]
 
-    content: Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, pattern=CONTENT_PATTERN)]
-    """The text to judge. It is never stored, logged or returned."""
+
+class Message(Contract):
+    """One message of a conversation."""
+
+    role: Role
+    content: _Content
+
+
+class OrchestrationOptions(Contract):
+    """What a policy may take into account besides the content."""
+
     tenant_id: TenantId | None = None
     """May repeat the credential's tenant; naming another is refused with `TENANT_MISMATCH`."""
     policy_bundle: Identifier = "default"
@@ -108,8 +165,28 @@ class OrchestrationRequest(Contract):
     """Facts for the policy to decide on; not stored."""
 
 
+class OrchestrationRequest(OrchestrationOptions):
+    """Content to run detectors over, and what the policy may take into account.
+
+    Exactly one of `content` and `messages` is given. All messages are judged, not only the last one.
+    """
+
+    content: _Content | None = None
+    """The text to judge. It is never stored or logged, and returned only redacted, where the verdict asks for that."""
+    messages: Annotated[tuple[Message, ...], Field(max_length=1000)] = ()
+    """The conversation to judge, oldest message first; kept as little as `content`."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.content is None) is not bool(self.messages):
+            raise ValueError("give exactly one of content and messages")
+        if self.messages and sum(len(message.content) + 2 for message in self.messages) > CONTENT_LIMIT:
+            raise ValueError(f"all messages together have at most {CONTENT_LIMIT} characters")
+        return self
+
+
 class Span(Contract):
-    """Where in the content, in Unicode code points: `start` inclusive, `end` exclusive."""
+    """Where in the content (or in one message of it), in Unicode code points: `start` inclusive, `end` exclusive."""
 
     start: Count
     end: Count
@@ -123,6 +200,12 @@ class Finding(Contract):
     category: CategoryId | None = None
     """Risk category of the label by the vendor's vocabulary; null if the vocabulary does not know the label."""
     span: Span | None = None
+    message: Annotated[int, Field(ge=0, le=999)] | None = None
+    """Index of the message that the span is in; null where the content is one text."""
+    below_threshold: bool = False
+    """Whether the policy wants a higher score for this label: reported, and counted for nothing."""
+    declared: CanonicalId | None = None
+    """What the detector's registration says that the label means, where the catalogue does not know the label."""
     digest: Annotated[str, Field(pattern=r"^hmac-sha256:[0-9a-f]{64}$")] | None = None
     """HMAC-SHA-256 of the matched text under the tenant's key; equal text gives equal digests within a tenant."""
 
@@ -152,6 +235,10 @@ class DetectorResult(Contract):
     """Findings beyond the limit of 1,000, weakest first; they count for nothing else."""
     language_supported: bool | None = None
     """Whether the detector is made for the content's language; null if the language is not known."""
+    mode: DetectorMode = DetectorMode.ENFORCE
+    """`monitor`: the policy wants it reported, and its findings and failures counted for nothing."""
+    substitute_for: Identifier | None = None
+    """The detector that it stands in for, because that one could not be asked."""
     fault: DetectorFault | None = None
     processing_time_ms: Milliseconds
     metadata: Metadata = Field(default_factory=dict)
@@ -212,6 +299,10 @@ class RoutingPlan(Contract):
     )
     """Weight of each required detector or category."""
     timeout_ms: Annotated[int, Field(ge=1, le=600_000)]
+    monitored_detectors: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    """Those of the above that are reported and not enforced."""
+    redaction: dict[Annotated[str, Field(max_length=128)], RedactionStyle] = Field(default_factory=dict, max_length=128)
+    """How findings are replaced where the verdict is `redact`: by risk category, domain (`pii.*`) or `*`."""
 
 
 class PolicyDecision(Contract):
@@ -237,14 +328,50 @@ class VerdictReason(Contract):
     score: Score | None = None
     threshold: Score | None = None
     message: ShortText
+    enforced: bool = True
+    """False where only monitored detectors say so, or the whole policy is monitored."""
 
 
 class Verdict(Contract):
-    """What the policy says to do, with every reason, strongest first."""
+    """What the policy says to do, with every reason: the enforced ones first, each kind strongest first."""
 
     action: VerdictAction
+    """The strongest action of an enforced reason; `allow` where there is none."""
+    would: VerdictAction | None = None
+    """What the action would be if everything monitored were enforced; null where nothing would differ."""
     reasons: Annotated[tuple[VerdictReason, ...], Field(max_length=256)] = ()
     policy_applied: Identifier
+
+
+class ShadowVerdict(Contract):
+    """What another policy, activated for watching only, makes of the same content."""
+
+    policy_applied: Identifier
+    policy_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    coverage: CoverageReport
+    verdict: Verdict
+
+
+class RedactedMessage(Contract):
+    """One message with what was found in it replaced."""
+
+    role: Role
+    content: Annotated[str, Field(max_length=CONTENT_LIMIT * 8)]
+
+
+class Redacted(Contract):
+    """The content with what was found replaced. It is answered and never stored."""
+
+    content: Annotated[str, Field(max_length=CONTENT_LIMIT * 8)] | None = None
+    """The text, where the request had one."""
+    messages: Annotated[tuple[RedactedMessage, ...], Field(max_length=1000)] = ()
+    """The messages, where the request had messages."""
+    replaced: Count
+    """Places that were replaced."""
+    complete: bool
+    """False where something that should be redacted has no place in the text: its detector gave no span."""
+    unplaced: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
+    """Labels of what could not be placed, each once."""
 
 
 class OrchestrationResponse(Contract):
@@ -263,9 +390,17 @@ class OrchestrationResponse(Contract):
     coverage: CoverageReport
     policy: PolicyDecision
     verdict: Verdict
+    shadows: Annotated[tuple[ShadowVerdict, ...], Field(max_length=8)] = ()
+    """What policies that are activated for watching only would have said."""
     processing_time_ms: Milliseconds
     version_info: VersionInfo
-    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=128)]
+
+
+class OrchestrationAnswer(OrchestrationResponse):
+    """What the HTTP door answers: the response, and the content redacted where the verdict is `redact`."""
+
+    redacted: Redacted | None = None
 
 
 class DetectorInfo(Contract):
@@ -281,6 +416,9 @@ class DetectorInfo(Contract):
     """ISO 639 codes; empty means that language does not matter."""
     cost_ms_per_kchar: Annotated[float, Field(ge=0.0, le=1e6)]
     """Processor milliseconds for 1,000 characters, as measured."""
+    granularity: Granularity = Granularity.SENTENCE
+    remote: bool = False
+    """Whether it runs in somebody else's process."""
     ready: bool
     reason: ShortText = ""
     """Why it is not ready."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
@@ -16,20 +17,29 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationRequest,
     OrchestrationResponse,
     PolicyList,
 )
+from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
+    BatchRequest,
     OrchestrationRequest,
     AnalysisRequest,
     MappingRequest,
     LabelMappingRequest,
+    PolicySimulationRequest,
 )
 RESPONSES: tuple[type[Contract], ...] = (
+    AssessmentAnswer,
     Assessment,
+    Job,
+    JobPage,
+    JobEvent,
+    OrchestrationAnswer,
     OrchestrationResponse,
     AnalysisResponse,
     MappingResponse,
@@ -38,6 +48,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     DetectorList,
     PolicyList,
     EvidenceEnvelope,
+    PolicySimulation,
 )
 
 

@@ -94,7 +94,7 @@ def verify_key(pepper: bytes, presented: str, record: ApiKeyRecord | None, now: 
     )
     if not good or record is None:
         raise AuthenticationError("the API key is unknown, revoked or expired")
-    return Principal(record.name, record.tenant_id, record.scopes)
+    return Principal(record.name, record.tenant_id, record.scopes, record.key_id)
 
 
 def _hash(pepper: bytes, secret: str) -> bytes:

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
     POLICY_INVALID = "POLICY_INVALID"
+    POLICY_SCHEMA_UNSUPPORTED = "POLICY_SCHEMA_UNSUPPORTED"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
@@ -26,10 +27,13 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     CONFLICT = "CONFLICT"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     UNAUTHORIZED = "UNAUTHORIZED"
     INSUFFICIENT_RBAC = "INSUFFICIENT_RBAC"
     TENANT_MISMATCH = "TENANT_MISMATCH"
     RATE_LIMITED = "RATE_LIMITED"
+    JOB_QUEUE_FULL = "JOB_QUEUE_FULL"
+    JOB_INTERRUPTED = "JOB_INTERRUPTED"
     DETECTOR_OVERLOADED = "DETECTOR_OVERLOADED"
     ALL_DETECTORS_UNAVAILABLE = "ALL_DETECTORS_UNAVAILABLE"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
@@ -116,6 +120,13 @@ class AuthorizationError(ServiceError):
     default_code = ErrorCode.INSUFFICIENT_RBAC
 
 
+class RateLimitError(ServiceError):
+    """The caller sent more requests than it may; the same request may be sent again after a while."""
+
+    default_code = ErrorCode.RATE_LIMITED
+    default_retryable = True
+
+
 class StoreError(ServiceError):
     """A store did not do what it promised; nothing was half-written."""
 
@@ -151,6 +162,7 @@ class EvidenceError(ServiceError):
 _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
+    ErrorCode.POLICY_SCHEMA_UNSUPPORTED: PolicyEnforcementError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,
@@ -159,7 +171,9 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.UNPROCESSABLE_CONTENT: ValidationError,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ValidationError,
     ErrorCode.METHOD_NOT_ALLOWED: ValidationError,
+    ErrorCode.IDEMPOTENCY_CONFLICT: ValidationError,
     ErrorCode.TENANT_MISMATCH: AuthorizationError,
+    ErrorCode.JOB_QUEUE_FULL: OrchestrationError,
     ErrorCode.DETECTOR_OVERLOADED: OrchestrationError,
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,
@@ -171,6 +185,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         NotFoundError,
         AuthenticationError,
         AuthorizationError,
+        RateLimitError,
         StoreError,
         LinkError,
         ConfigurationError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
@@ -32,6 +32,8 @@ class Principal:
     name: str
     tenant_id: str
     scopes: frozenset[Scope]
+    key_id: str | None = field(default=None, compare=False)
+    """The API key's id, by which its requests are counted; None where the caller has no API key."""
 
     def __post_init__(self) -> None:
         if not _TENANT.fullmatch(self.tenant_id):

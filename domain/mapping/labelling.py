@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.analysis import AttributedFinding
 from llama_mapper.domain.contracts.base import Severity
-from llama_mapper.domain.contracts.catalogue import CatalogueView, MatchStage
+from llama_mapper.domain.contracts.catalogue import CatalogueView, MatchStage, category_of
 from llama_mapper.domain.contracts.mapping import LabelQuery, MappedLabel, MappingStage
+from llama_mapper.domain.mapping.catalogue.confidence import DECLARED
 from llama_mapper.domain.mapping.editions import EditionSet
 from llama_mapper.domain.mapping.ports import UnknownLabel
 
@@ -52,9 +53,12 @@ def map_findings(
     highest: dict[tuple[str, str, str], float] = {}
     upheld: dict[tuple[str, str, str], float] = {}
     times: dict[tuple[str, str, str], int] = {}
+    declared: dict[tuple[str, str, str], str] = {}
     for finding in findings:
         key = (finding.vendor, finding.vendor_version, finding.label)
         score = finding.score
+        if finding.declared is not None:
+            declared[key] = finding.declared
         times[key] = times.get(key, 0) + 1
         if score >= highest.get(key, 0.0):
             highest[key] = score
@@ -64,7 +68,7 @@ def map_findings(
     unknown: list[UnknownLabel] = []
     scores: dict[str, float] = {}
     for key, score in highest.items():
-        mapped = _mapped(catalogue, *key, score, editions)
+        mapped = _mapped(catalogue, *key, score, editions, declared.get(key))
         labels.append(mapped)
         if mapped.canonical is None:
             unknown.append(UnknownLabel(*key, times[key]))
@@ -99,9 +103,23 @@ def _mapped(
     label: str,
     score: float,
     editions: EditionSet,
+    declared: str | None = None,
 ) -> MappedLabel:
     # The parts come from models and a catalogue that were validated already, so the answer is not validated again.
     match = catalogue.match(vendor, vendor_version, label)
+    if match is None and declared is not None and category_of(declared) in catalogue.categories:
+        return MappedLabel.model_construct(
+            vendor=vendor,
+            vendor_version=vendor_version,
+            label=label,
+            canonical=declared,
+            also=(),
+            score=score,
+            confidence=DECLARED,
+            stage=MappingStage.DECLARED,
+            abstained=False,
+            controls=editions.control_ids(declared),
+        )
     if match is None:
         return MappedLabel.model_construct(
             vendor=vendor,

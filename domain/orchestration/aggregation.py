@@ -149,7 +149,7 @@ def aggregate(
 def _votes(result: DetectorResult, terms: DetectorTerms, decided: bool) -> Iterable[tuple[Vote, str]]:
     strongest: dict[str, float] = {}
     for finding in result.findings:
-        if finding.category is not None and finding.category != NO_FINDING:
+        if finding.category is not None and finding.category != NO_FINDING and not finding.below_threshold:
             strongest[finding.category] = max(finding.score, strongest.get(finding.category, 0.0))
     for category, score in strongest.items():
         yield Vote(result.detector, score, terms.weight, terms.clean_confidence), category

@@ -29,22 +29,30 @@ _ROUNDING = 1e-9  # a sum of weights that should reach the threshold exactly mus
 
 
 def requirements_of(plan: Plan) -> Mapping[str, float]:
-    """The weight of every required detector or category."""
+    """The weight of every required detector or category. A monitored detector is never required."""
     if plan.coverage.requirements:
-        return plan.coverage.requirements
-    if plan.coverage.method is CoverageMethod.TAXONOMY:
+        required = plan.coverage.requirements
+    elif plan.coverage.method is CoverageMethod.TAXONOMY:
         return dict.fromkeys(plan.categories, 1.0)
-    return {name: plan.terms[name].weight for name in plan.primary}
+    else:
+        required = {name: plan.terms[name].weight for name in plan.primary}
+    if not plan.monitored:
+        return required
+    return {subject: weight for subject, weight in required.items() if subject not in plan.monitored}
 
 
 def measure_coverage(results: Sequence[DetectorResult], plan: Plan) -> CoverageReport:
-    """Coverage of `results`, with every gap named.
+    """Coverage of `results`, with every gap named. A detector is covered by its substitute's success too.
 
     A detector that is not made for the content's language is always named as a gap where it was required, or the
     only one to judge a required category; it lowers coverage only where the plan says so.
     """
     terms = plan.coverage
-    by_name = {result.detector: result for result in results}
+    by_name: dict[str, list[DetectorResult]] = {}
+    for result in results:
+        by_name.setdefault(result.detector, []).append(result)
+        if result.substitute_for is not None:
+            by_name.setdefault(result.substitute_for, []).append(result)
     lowers = terms.language_gaps is LanguageGaps.LOWER_COVERAGE
     requirements = requirements_of(plan)
     covered: list[float] = []
@@ -53,8 +61,8 @@ def measure_coverage(results: Sequence[DetectorResult], plan: Plan) -> CoverageR
     for subject, weight in requirements.items():
         share = 1.0 if terms.method is CoverageMethod.REQUIRED_SET else weight
         total.append(share)
-        result = None if terms.method is CoverageMethod.TAXONOMY else by_name.get(subject)
-        judges = [result] if result else [each for each in results if subject in each.categories]
+        judges = [] if terms.method is CoverageMethod.TAXONOMY else by_name.get(subject, [])
+        judges = judges or [each for each in results if subject in each.categories]
         succeeded = [each for each in judges if each.status is DetectorStatus.SUCCESS]
         at_home = any(each.language_supported is not False for each in succeeded)
         if succeeded and (at_home or not lowers):

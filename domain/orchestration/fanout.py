@@ -7,12 +7,20 @@ once. A timer a detector (`wait_for`) costs three times as much for the same pro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
 
 from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorStatus
-from llama_mapper.domain.orchestration.ports import Detector, DetectorFailed, DetectorUnavailable, Inspection
+from llama_mapper.domain.orchestration.ports import (
+    Detector,
+    DetectorFailed,
+    DetectorTimeout,
+    Inquiry,
+    Inspection,
+    NoAnswer,
+    Turn,
+)
 
 _GRACE_S = 0.01
 """How long a cancelled detector may take to let go before the answer no longer waits for it."""
@@ -23,14 +31,18 @@ class Call:
     """One detector to ask, and what became of it: `answer` if it returned, else `status` and `fault`.
 
     `timeout_s` counts from the common start. `elapsed_ms` is the time from asking to the answer or to giving up.
+    `retries` and `hedge_after_s` are passed on to the detector. `notes` are what a detector without an answer told.
     """
 
     name: str
     detector: Detector
     timeout_s: float
+    retries: int = 0
+    hedge_after_s: float | None = None
     answer: Inspection | None = None
     status: DetectorStatus = DetectorStatus.SUCCESS
     fault: DetectorFault | None = None
+    notes: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     asked: float = 0.0
     ended: float = 0.0
 
@@ -51,26 +63,29 @@ class FanOut:
         """How many detectors still run although they were told to stop."""
         return len(self._stragglers)
 
-    async def run(self, calls: Sequence[Call], content: str, started: float, deadline_s: float) -> None:
+    async def run(
+        self, calls: Sequence[Call], text: str, turns: tuple[Turn, ...], started: float, deadline_s: float
+    ) -> None:
         """Ask every call's detector; fill in `answer`, or `status` and `fault`. A detector's failure raises nothing.
 
-        `started` is a `perf_counter` reading and `deadline_s` counts from it. On cancelling, every detector is
+        `started` is a `monotonic` reading and `deadline_s` counts from it. On cancelling, every detector is
         cancelled too.
         """
         limits = {id(call): started + min(call.timeout_s, deadline_s) for call in calls}
         tasks: dict[asyncio.Task[Inspection], Call] = {}
-        now = perf_counter()
+        now = monotonic()
         for call in calls:
             if limits[id(call)] <= now:
                 _skip(call)
             else:
-                tasks[asyncio.create_task(_ask(call, content))] = call
+                inquiry = Inquiry(text, turns, limits[id(call)], call.retries, call.hedge_after_s)
+                tasks[asyncio.create_task(_ask(call, inquiry))] = call
         pending = set(tasks)
         try:
             while pending:
                 limit = min(limits[id(tasks[task])] for task in pending)
-                _, pending = await asyncio.wait(pending, timeout=max(0.0, limit - perf_counter()))
-                if pending and (late := {task for task in pending if limits[id(tasks[task])] <= perf_counter()}):
+                _, pending = await asyncio.wait(pending, timeout=max(0.0, limit - monotonic()))
+                if pending and (late := {task for task in pending if limits[id(tasks[task])] <= monotonic()}):
                     pending -= late
                     for task in late:
                         _give_up(tasks[task])
@@ -91,12 +106,12 @@ class FanOut:
         await asyncio.wait(tasks, timeout=_GRACE_S)
 
 
-async def _ask(call: Call, content: str) -> Inspection:
-    call.asked = perf_counter()
+async def _ask(call: Call, inquiry: Inquiry) -> Inspection:
+    call.asked = monotonic()
     try:
-        return await call.detector.inspect(content)
+        return await call.detector.inspect(inquiry)
     finally:
-        call.ended = perf_counter()
+        call.ended = monotonic()
 
 
 def _forget(task: asyncio.Task[Inspection]) -> None:
@@ -114,7 +129,7 @@ def _give_up(call: Call) -> None:
     if not call.asked:  # the event loop was too busy to begin
         _skip(call)
         return
-    call.ended = perf_counter()
+    call.ended = monotonic()
     call.status = DetectorStatus.TIMEOUT
     call.fault = DetectorFault(code="DETECTOR_TIMEOUT", message=f"no answer within {call.timeout_s * 1e3:.0f} ms")
 
@@ -124,17 +139,21 @@ def _said(error: Exception) -> str:
     return str(error)[:512].encode(errors="replace").decode()
 
 
+def _status_of(error: NoAnswer) -> DetectorStatus:
+    if isinstance(error, DetectorTimeout):
+        return DetectorStatus.TIMEOUT
+    return DetectorStatus.FAILED if isinstance(error, DetectorFailed) else DetectorStatus.UNAVAILABLE
+
+
 def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
     """Read the outcome of a task that ended by itself."""
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
     if error is None:
         call.answer = task.result()
-    elif isinstance(error, DetectorUnavailable):
-        call.status = DetectorStatus.UNAVAILABLE
-        call.fault = DetectorFault(code="DETECTOR_UNAVAILABLE", message=_said(error))
-    elif isinstance(error, DetectorFailed):
-        call.status = DetectorStatus.FAILED
-        call.fault = DetectorFault(code="DETECTOR_FAILED", message=_said(error))
+    elif isinstance(error, NoAnswer):
+        call.status = _status_of(error)
+        call.fault = DetectorFault(code=error.code, message=_said(error))
+        call.notes = error.notes
     else:
         # Somebody else's exception text may quote the content: its class is all we pass on.
         call.status = DetectorStatus.FAILED

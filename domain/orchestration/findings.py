@@ -7,14 +7,25 @@ that no answer can break the request.
 from __future__ import annotations
 
 import heapq
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
 from llama_mapper.domain.contracts.orchestration import Finding, Span
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding, TextDigests
+from llama_mapper.domain.orchestration.conversation import place
+from llama_mapper.domain.orchestration.ports import (
+    NO_NOTES,
+    DetectorDescriptor,
+    Inspection,
+    RawFinding,
+    TextDigests,
+    Turn,
+)
 
 FINDINGS_LIMIT = 1000
+_NOTES_LIMIT = 16
 # What the contract admits as a label. Lone surrogates are out as well: no JSON answer can carry them.
 _LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 _UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
@@ -36,6 +47,7 @@ class Reading:
     dropped: int = 0
     language: str | None = None
     undecided: bool = False
+    notes: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
 
 _SILENCE = Reading()
@@ -48,8 +60,16 @@ class FindingReader:
         self._catalogue = catalogue
         self._digests = digests
 
-    def read(self, tenant_id: str, content: str, descriptor: DetectorDescriptor, answer: object) -> Reading:
-        """The findings of `answer` about `content`.
+    def read(
+        self,
+        tenant_id: str,
+        content: str,
+        turns: tuple[Turn, ...],
+        descriptor: DetectorDescriptor,
+        thresholds: Mapping[str, float],
+        answer: object,
+    ) -> Reading:
+        """The findings of `answer` about `content`, those below their label's threshold marked.
 
         Raises `MalformedAnswer` for anything but an `Inspection` of findings with a label of 1 to 256 characters and
         a finite score from 0 to 1. A span that is empty, half given or outside the content is left out and the finding
@@ -60,8 +80,9 @@ class FindingReader:
         language = answer.language if _is_language(answer.language) else None
         if not isinstance(answer.findings, tuple | list):
             raise MalformedAnswer("the findings are not a sequence of findings")
+        notes = _notes(answer.notes)
         if not answer.findings:
-            return _SILENCE if language is None else Reading(language=language)
+            return Reading(language=language, notes=notes) if notes or language is not None else _SILENCE
         scored = [(_score(raw), raw) for raw in answer.findings]
         dropped = max(0, len(scored) - FINDINGS_LIMIT)
         if dropped:
@@ -70,19 +91,28 @@ class FindingReader:
         findings, undecided = [], False
         for score, raw in scored:
             match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, raw.label)
-            undecided = undecided or match is None or match.canonical in _UNDECIDED
-            category = None if match is None else category_of(match.canonical)
-            findings.append(self._finding(tenant_id, content, raw, score, category))
-        return Reading(tuple(findings), dropped, language, undecided)
-
-    def _finding(self, tenant_id: str, content: str, raw: RawFinding, score: float, category: str | None) -> Finding:
-        start, end = raw.start, raw.end
-        if type(start) is int and type(end) is int and 0 <= start < end <= len(content):
-            digest = self._digests.digest(tenant_id, content[start:end])
-            return Finding(
-                label=raw.label, score=score, category=category, span=Span(start=start, end=end), digest=digest
+            declared = descriptor.vocabulary.get(raw.label) if match is None else None
+            canonical = declared if match is None else match.canonical
+            undecided = undecided or canonical is None or canonical in _UNDECIDED
+            message, span, digest = None, None, None
+            start, end = raw.start, raw.end
+            if type(start) is int and type(end) is int and 0 <= start < end <= len(content):
+                digest = self._digests.digest(tenant_id, content[start:end])
+                message, start, end = place(start, end, turns)
+                span = Span(start=start, end=end) if start < end else None
+            findings.append(
+                Finding(
+                    label=raw.label,
+                    score=score,
+                    category=None if canonical is None else category_of(canonical),
+                    span=span,
+                    message=message,
+                    below_threshold=score < thresholds.get(raw.label, 0.0),
+                    declared=declared,
+                    digest=digest,
+                )
             )
-        return Finding(label=raw.label, score=score, category=category)
+        return Reading(tuple(findings), dropped, language, undecided, notes)
 
 
 def _score(raw: object) -> float:
@@ -97,6 +127,25 @@ def _score(raw: object) -> float:
     if not 0.0 <= score <= 1.0:  # NaN and the infinities are not either
         raise MalformedAnswer("a finding's score is outside 0 to 1")
     return float(score)
+
+
+def _notes(notes: object) -> Mapping[str, str | bool | int | float]:
+    """What of a detector's notes a record can carry: at most 16, short, finite."""
+    if not notes or not isinstance(notes, Mapping):
+        return NO_NOTES
+    kept: dict[str, str | bool | int | float] = {}
+    for name, value in notes.items():
+        if len(kept) == _NOTES_LIMIT:
+            break
+        if isinstance(name, str) and 1 <= len(name) <= 64 and _is_note(value):
+            kept[name] = value
+    return kept
+
+
+def _is_note(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= 128 and value.isprintable()
+    return isinstance(value, bool | int | float) and math.isfinite(value)
 
 
 def _is_language(code: object) -> bool:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from llama_mapper.domain.contracts.orchestration import ConflictMethod, CoverageMethod, FailureMode, VerdictAction
+from llama_mapper.domain.contracts.orchestration import (
+    ConflictMethod,
+    CoverageMethod,
+    DetectorMode,
+    FailureMode,
+    RedactionStyle,
+    VerdictAction,
+)
 
 T = TypeVar("T")
 
 MAX_DETECTORS = 62
-"""Detectors of one plan at the most: a record's provenance holds 64 steps, two of which are the policy's and ours."""
+"""Detectors of one plan at the most, so that a record has room for a stand-in or two."""
 
 
 class LanguageGaps(StrEnum):
@@ -27,13 +34,20 @@ class DetectorTerms:
     """On which terms a detector takes part.
 
     `weight` (0 to 1,000) counts in weighted averages. `timeout_ms` is its own limit, within the plan's.
-    `clean_confidence` (0 to 1) is how much its silence is worth.
+    `clean_confidence` (0 to 1) is how much its silence is worth. `thresholds` is label → the score from which on a
+    finding of this label counts. `substitutes` stand in, the first that is ready, while it is not ready itself.
+    `retries` and `hedge_after_ms` are what one inquiry may take of a remote detector.
     """
 
     weight: float
     timeout_ms: int
     failure_mode: FailureMode
     clean_confidence: float
+    mode: DetectorMode = DetectorMode.ENFORCE
+    substitutes: tuple[str, ...] = ()
+    retries: int = 0
+    hedge_after_ms: int | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,13 @@ class Plan:
     actions: ByCategory[tuple[ActionRule, ...]]
     timeout_ms: int
     routing_reason: str
+    enforcement: DetectorMode = DetectorMode.ENFORCE
+    redaction: ByCategory[RedactionStyle] = ByCategory(RedactionStyle.LABEL, {})
+
+    @property
+    def monitored(self) -> frozenset[str]:
+        """Selected detectors that are reported and not enforced."""
+        return frozenset(name for name, terms in self.terms.items() if terms.mode is DetectorMode.MONITOR)
 
     @property
     def selected(self) -> tuple[str, ...]:

@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
-from llama_mapper.domain.contracts.orchestration import ConflictMethod, CoverageMethod, FailureMode, VerdictAction
+from llama_mapper.domain.contracts.orchestration import (
+    ConflictMethod,
+    CoverageMethod,
+    DetectorMode,
+    FailureMode,
+    RedactionStyle,
+    VerdictAction,
+)
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError
 from llama_mapper.domain.orchestration.model import (
     MAX_DETECTORS,
@@ -27,7 +34,9 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,127}")
+_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 _CATEGORY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+_LABEL_STYLE: Mapping[str, Any] = {"default": "label", "categories": {}}
 _CATEGORY_OR_DOMAIN = re.compile(r"[a-z][a-z0-9_]*\.([a-z][a-z0-9_]*|\*)")
 
 
@@ -37,6 +46,7 @@ def parse_plan(value: Mapping[str, Any]) -> Plan:
         value,
         "plan",
         ("categories", "detectors", "coverage", "conflicts", "actions", "timeout_ms", "routing_reason"),
+        ("enforcement", "redaction"),
     )
     detectors = _object(top["detectors"], "plan.detectors", ("primary", "secondary", "terms"))
     primary = _names(detectors["primary"], "plan.detectors.primary", _NAME, MAX_DETECTORS)
@@ -60,6 +70,12 @@ def parse_plan(value: Mapping[str, Any]) -> Plan:
         actions=_by_category(top["actions"], "plan.actions", _rules),
         timeout_ms=_integer(top["timeout_ms"], "plan.timeout_ms", 1, 600_000),
         routing_reason=_text(top["routing_reason"], "plan.routing_reason"),
+        enforcement=_choice(top.get("enforcement", "enforce"), "plan.enforcement", DetectorMode),
+        redaction=_by_category(
+            top.get("redaction", _LABEL_STYLE),
+            "plan.redaction",
+            lambda value, path: _choice(value, path, RedactionStyle),
+        ),
     )
 
 
@@ -67,12 +83,12 @@ def _wrong(path: str, why: str) -> NoReturn:
     raise PolicyEnforcementError(f"{path} {why}")
 
 
-def _object(value: object, path: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
+def _object(value: object, path: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         _wrong(path, "must be an object")
     if missing := [key for key in keys if key not in value]:
         _wrong(f"{path}.{missing[0]}", "is missing")
-    if unknown := sorted(str(key) for key in value if key not in keys):
+    if unknown := sorted(str(key) for key in value if key not in keys and key not in optional):
         _wrong(f"{path}.{unknown[0][:64]}", "is not known")
     return value
 
@@ -134,12 +150,23 @@ def _weight(value: object, path: str) -> float:
 
 
 def _terms(value: object, path: str) -> DetectorTerms:
-    entry = _object(value, path, ("weight", "timeout_ms", "failure_mode", "clean_confidence"))
+    entry = _object(
+        value,
+        path,
+        ("weight", "timeout_ms", "failure_mode", "clean_confidence"),
+        ("mode", "substitutes", "retries", "hedge_after_ms", "thresholds"),
+    )
+    hedge = entry.get("hedge_after_ms")
     return DetectorTerms(
         weight=_weight(entry["weight"], f"{path}.weight"),
         timeout_ms=_integer(entry["timeout_ms"], f"{path}.timeout_ms", 1, 600_000),
         failure_mode=_choice(entry["failure_mode"], f"{path}.failure_mode", FailureMode),
         clean_confidence=_score(entry["clean_confidence"], f"{path}.clean_confidence"),
+        mode=_choice(entry.get("mode", "enforce"), f"{path}.mode", DetectorMode),
+        substitutes=_names(entry.get("substitutes", ()), f"{path}.substitutes", _NAME, 8),
+        retries=_integer(entry.get("retries", 0), f"{path}.retries", 0, 5),
+        hedge_after_ms=None if hedge is None else _integer(hedge, f"{path}.hedge_after_ms", 1, 600_000),
+        thresholds=_map(entry.get("thresholds", {}), f"{path}.thresholds", _LABEL, _score),
     )
 
 

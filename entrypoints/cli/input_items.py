@@ -21,7 +21,8 @@ from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 CONTENT_CHARACTERS = 262_144
 """The default bound on one item's content, in characters."""
 
-_FIELDS = frozenset({"content", "text", "id", "content_type", "categories", "metadata", "policy_bundle"})
+_CONTENTS = frozenset({"content", "text", "messages"})
+_FIELDS = _CONTENTS | frozenset({"id", "content_type", "categories", "metadata", "policy_bundle"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 _ID = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -94,18 +95,29 @@ class RequestBuilder:
         self.content_characters = content_characters
 
     def from_value(self, place: Place, value: object) -> Input:
-        """The item of one JSON value: a string is the content, an object holds it as `content` or `text`."""
+        """The item of one JSON value: a string is the content, an object has `content`, `text` or `messages`."""
         if isinstance(value, str):
             return self.from_content(place, value)
         if not isinstance(value, dict):
             return place.fault(ErrorCode.INVALID_REQUEST, "neither an object nor a string")
         if unknown := value.keys() - _FIELDS:
             return place.fault(ErrorCode.INVALID_REQUEST, f"unknown field {shown_names(unknown)}")
-        if ("content" in value) == ("text" in value):
-            return place.fault(ErrorCode.INVALID_REQUEST, "needs exactly one of the fields 'content' and 'text'")
-        content = value["content"] if "content" in value else value["text"]
-        given = {name: value[name] for name in value.keys() - {"content", "text", "id"}}
-        return self.from_content(place, content, item_id=value.get("id"), given=given)
+        if len(value.keys() & _CONTENTS) != 1:
+            return place.fault(
+                ErrorCode.INVALID_REQUEST, "needs exactly one of the fields 'content', 'text' and 'messages'"
+            )
+        given = {name: value[name] for name in value.keys() - _CONTENTS - {"id"}}
+        item_id = value.get("id")
+        if "messages" not in value:
+            content = value["content"] if "content" in value else value["text"]
+            return self.from_content(place, content, item_id=item_id, given=given)
+        messages = value["messages"]
+        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+            return place.fault(ErrorCode.INVALID_REQUEST, "the messages are not a list of objects")
+        for message in messages:
+            if isinstance(text := message.get("content"), str) and (problem := self._problem(text)):
+                return place.fault(*problem)
+        return self._made(place, item_id, given | {"messages": messages})
 
     def from_content(
         self, place: Place, content: object, *, item_id: object = None, given: Mapping[str, Any] | None = None
@@ -115,15 +127,16 @@ class RequestBuilder:
             return place.fault(ErrorCode.INVALID_REQUEST, "the content is not a string")
         if problem := self._problem(content):
             return place.fault(*problem)
+        return self._made(place, item_id, dict(given or {}) | {"content": content})
+
+    def _made(self, place: Place, item_id: object, fields: Mapping[str, Any]) -> Input:
         if item_id is None:
             item_id = f"{place.source}:{place.number}"
         elif isinstance(item_id, bool) or not isinstance(item_id, str | int) or not _ID.fullmatch(str(item_id)):
             return place.fault(ErrorCode.INVALID_REQUEST, "the id is not 1 to 128 printable characters")
         try:
             # Lax, since JSON knows neither enumerations nor tuples; the bounds hold all the same.
-            request = AssessmentRequest.model_validate(
-                self._defaults | dict(given or {}) | {"content": content}, strict=False
-            )
+            request = AssessmentRequest.model_validate(self._defaults | dict(fields), strict=False)
         except ContractViolation as error:
             return place.fault(ErrorCode.INVALID_REQUEST, _told(error))
         return InputItem(place.source, place.number, str(item_id), request, place.bytes_read)

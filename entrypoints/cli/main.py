@@ -12,10 +12,13 @@ from llama_mapper.entrypoints.cli import (
     catalogue,
     db,
     evidence,
+    jobs,
     keys,
     labels,
     openapi,
+    plugins,
     policies,
+    policy_tools,
     schemas,
     serve,
 )
@@ -32,10 +35,15 @@ app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("openapi")(openapi.openapi)
 app.command("schemas")(schemas.schemas)
+policies.app.command("lint")(policy_tools.lint)
+policies.app.command("migrate")(policy_tools.migrate)
+policies.app.command("simulate")(policy_tools.simulate)
 app.add_typer(policies.app, name="policies")
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 
 

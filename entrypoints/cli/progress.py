@@ -29,3 +29,20 @@ def progress_bar(total_bytes: int | None) -> Iterator[Callable[[int, str], None]
             progress.update(task, completed=bytes_done, description=doing)
 
         yield advance
+
+
+@contextmanager
+def item_progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Gives a function to tell how many items of how many are done, and what state that is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+
+        def advance(done: int, total: int, doing: str) -> None:
+            progress.update(task, completed=done, total=total, description=doing)
+
+        yield advance

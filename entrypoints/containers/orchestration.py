@@ -7,16 +7,23 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
+from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
+from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import ConfigurationError
-from llama_mapper.domain.orchestration.ports import Detector
+from llama_mapper.domain.orchestration.hooks import Hooks
+from llama_mapper.domain.orchestration.ports import Detector, PolicyBundle
+from llama_mapper.domain.orchestration.response_cache import ResponseCache
+from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, opa_engine
+from llama_mapper.entrypoints.containers.shared_state import SharedState
 from llama_mapper.entrypoints.settings import Settings
 
 _SCANNERS = "llama_mapper.adapters.orchestration.scanners"
@@ -52,8 +59,36 @@ def _factories(settings: Settings) -> tuple[str, ...]:
     return tuple(factory for name, factory in SCANNERS.items() if name in chosen)
 
 
-def _detectors(pool: WorkerPool, more: Sequence[Detector]) -> dict[str, Detector]:
-    return {**pool.detectors, **{detector.descriptor.name: detector for detector in more}}
+def _detectors(pool: WorkerPool, plugins: LoadedPlugins, more: Sequence[Detector]) -> dict[str, Detector]:
+    own = (*plugins.detectors, *more)
+    return {**pool.detectors, **{detector.descriptor.name: detector for detector in own}}
+
+
+def plugins_of(settings: Settings, catalogue: CatalogueView, more: Sequence[Detector] = ()) -> LoadedPlugins:
+    """The installed plugins, loaded as far as they can be."""
+    return load_plugins(
+        catalogue,
+        settings.plugins,
+        settings.enabled_plugins,
+        detectors={*SCANNERS, *(detector.descriptor.name for detector in more)},
+        policies={bundle.name for bundle in load_shipped_bundles()},
+    )
+
+
+def _bundles(plugins: LoadedPlugins) -> tuple[PolicyBundle, ...]:
+    return (*load_shipped_bundles(), *plugins.policies)
+
+
+def _all_factories(settings: Settings, plugins: LoadedPlugins) -> tuple[str, ...]:
+    return (*_factories(settings), *plugins.scanners)
+
+
+def _response_cache(
+    settings: Settings, shared: SharedState, digests: RequestDigests, version: str
+) -> ResponseCache | None:
+    if settings.response_cache_ttl_s == 0:
+        return None
+    return ResponseCache(shared.cache, digests, settings.response_cache_ttl_s, version)
 
 
 class OrchestrationContainer(containers.DeclarativeContainer):
@@ -64,17 +99,23 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     database = providers.Singleton(database_for, platform.settings, "orchestration")
     bundles = providers.Singleton(SqlPolicyBundles, database)
     records = providers.Singleton(SqlDetectorRecords, database)
-    engine = providers.Singleton(RegorusPolicyEngine)
-    shipped = providers.Singleton(load_shipped_bundles)
+    plugins = providers.Singleton(plugins_of, platform.settings, platform.catalogue, more_detectors)
+    shipped = providers.Singleton(_bundles, plugins)
+    engine = providers.Selector(
+        platform.settings.provided.policy_engine,
+        regorus=providers.Singleton(bounded_engine, platform.settings, shipped),
+        opa=providers.Singleton(opa_engine, platform.settings),
+    )
     pool = providers.Singleton(
         WorkerPool,
-        providers.Callable(_factories, platform.settings),
+        providers.Callable(_all_factories, platform.settings, plugins),
         workers=platform.settings.provided.detector_workers,
     )
-    detectors = providers.Singleton(_detectors, pool, more_detectors)
+    detectors = providers.Singleton(_detectors, pool, plugins, more_detectors)
+    roster = providers.Singleton(DetectorRoster, platform.catalogue, detectors)
     service = providers.Singleton(
         OrchestrationService,
-        detectors=detectors,
+        roster=roster,
         engine=engine,
         bundles=bundles,
         shipped=shipped,
@@ -82,6 +123,10 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         digests=platform.digests,
         service_version=platform.version,
         content_limit=platform.settings.provided.content_limit,
+        hooks=providers.Factory(Hooks, plugins.provided.hooks),
+        cache=providers.Factory(
+            _response_cache, platform.settings, platform.shared_state, platform.request_digests, platform.version
+        ),
     )
 
 
@@ -101,4 +146,5 @@ async def running_orchestration(
             await container.records().observe(declared, platform.clock()())
             yield container
         finally:
+            await container.engine().close()
             await pool.close()

@@ -7,11 +7,16 @@ from pathlib import Path
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
-from llama_mapper.adapters.platform.key_files import TenantTextDigests, load_or_create_secret
+from llama_mapper.adapters.platform.key_files import (
+    TenantRequestDigests,
+    TenantTextDigests,
+    load_or_create_secret,
+)
 from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.adapters.platform.sql_api_keys import SqlApiKeys
 from llama_mapper.domain.kernel.clock import system_clock
 from llama_mapper.entrypoints.containers.databases import database_for
+from llama_mapper.entrypoints.containers.shared_state import shared_state
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -35,4 +40,9 @@ class PlatformContainer(containers.DeclarativeContainer):
         TenantTextDigests,
         providers.Singleton(load_or_create_secret, providers.Callable(_key_file, settings, "digests.key")),
     )
+    request_digests = providers.Singleton(
+        TenantRequestDigests,
+        providers.Singleton(load_or_create_secret, providers.Callable(_key_file, settings, "digests.key")),
+    )
+    shared_state = providers.Singleton(shared_state, settings)
     key_directory = providers.Callable(_key_file, settings, "")

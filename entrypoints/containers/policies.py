@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llama_mapper.adapters.orchestration.policies.policy_folders import read_policy_folder
-from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
 from llama_mapper.domain.orchestration.bundle import check_bundle
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.policy_engines import running_engine
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -36,5 +36,9 @@ class Policies:
 @asynccontextmanager
 async def open_policies(settings: Settings) -> AsyncIterator[Policies]:
     """The installation's policy bundles."""
-    async with open_database(database_for(settings, "orchestration")) as database:
-        yield Policies(SqlPolicyBundles(database), load_shipped_bundles(), RegorusPolicyEngine())
+    shipped = load_shipped_bundles()
+    async with (
+        open_database(database_for(settings, "orchestration")) as database,
+        running_engine(settings, shipped) as engine,
+    ):
+        yield Policies(SqlPolicyBundles(database), shipped, engine)

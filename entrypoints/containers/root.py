@@ -9,25 +9,35 @@ from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.entrypoints.containers.analysis import running_analysis
 from llama_mapper.entrypoints.containers.assessment import running_assessment
 from llama_mapper.entrypoints.containers.databases import open_database
+from llama_mapper.entrypoints.containers.jobs import running_jobs
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 from llama_mapper.entrypoints.containers.running import (
     Running,
     database_check,
     detector_notes,
     history_gauges,
+    plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
 @asynccontextmanager
-async def running_monolith(settings: Settings, more_detectors: Sequence[Detector] = ()) -> AsyncIterator[Running]:
-    """Everything, started and, at the end of the block, stopped in the opposite order."""
+async def running_monolith(
+    settings: Settings, more_detectors: Sequence[Detector] = (), *, jobs: bool = False
+) -> AsyncIterator[Running]:
+    """Everything, started and, at the end of the block, stopped in the opposite order.
+
+    `jobs` are for servers: an application that embeds the chain has a loop of its own to run things in.
+    """
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
@@ -40,13 +50,16 @@ async def running_monolith(settings: Settings, more_detectors: Sequence[Detector
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            streams=orchestration.service(),
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),
+            simulator=policy_simulator(platform, orchestration, chain),
+            jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,
             checks={
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
+    from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
     from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
+    from llama_mapper.entrypoints.policy_simulation import PolicySimulator
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -37,9 +41,12 @@ class Running:
     platform: PlatformContainer
     checks: Mapping[str, ReadinessCheck]
     orchestration: OrchestrationApi | None = None
+    streams: StreamingApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None
+    simulator: PolicySimulator | None = None
+    jobs: JobApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 
@@ -74,6 +81,11 @@ def database_check(database: Database) -> ReadinessCheck:
 def detector_notes(pool: WorkerPool) -> Mapping[str, str]:
     """Why each detector that cannot be asked now cannot."""
     return {f"detector.{name}": reason for name, reason in pool.status().readiness.items() if reason is not None}
+
+
+def plugin_notes(plugins: LoadedPlugins) -> Mapping[str, str]:
+    """Why each plugin that should be in service is not."""
+    return {f"plugin.{state.name}": state.reason for state in plugins.states if state.enabled and state.reason}
 
 
 def pool_gauges(metrics: PrometheusMetrics, pool: WorkerPool) -> None:

@@ -12,8 +12,10 @@ from llama_mapper.entrypoints.containers.running import (
     database_check,
     detector_notes,
     history_gauges,
+    plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -21,12 +23,15 @@ from llama_mapper.entrypoints.settings import Settings
 async def running_front(settings: Settings) -> AsyncIterator[Running]:
     """Orchestration in this process, the chain over links to the other two contexts."""
     from llama_mapper.entrypoints.containers.assessment import running_assessment
+    from llama_mapper.entrypoints.containers.jobs import running_jobs
     from llama_mapper.entrypoints.containers.links import running_links
     from llama_mapper.entrypoints.containers.orchestration import running_orchestration
+    from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
+        shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
         orchestration = await stack.enter_async_context(running_orchestration(platform))
         chain = await stack.enter_async_context(
@@ -38,13 +43,16 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         yield Running(
             platform=platform,
             orchestration=orchestration.service(),
+            streams=orchestration.service(),
             assessments=chain.service(),
+            simulator=policy_simulator(platform, orchestration, chain),
+            jobs=await stack.enter_async_context(running_jobs(platform, chain)),
             checks={
                 **{f"database.{database.context}": database_check(database) for database in databases},
                 "link.analysis": links.analysis_link().is_ready,
                 "link.mapping": links.mapping_link().is_ready,
             },
-            notes=lambda: detector_notes(pool),
+            notes=lambda: {**detector_notes(pool), **plugin_notes(orchestration.plugins()), **shared.notes()},
             wait_for_detectors=pool.wait_ready,
         )
 
@@ -55,11 +63,15 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
     from llama_mapper.entrypoints.containers.analysis import running_analysis
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_analysis(platform) as analysis:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
+        running_analysis(platform) as analysis,
+    ):
         history_gauges(platform.metrics(), analysis.service())
         databases = (keys, analysis.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, analysis=analysis.service(), checks=checks)
+        yield Running(platform=platform, analysis=analysis.service(), checks=checks, notes=shared.notes)
 
 
 @asynccontextmanager
@@ -68,7 +80,11 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.mapping import running_mapping
 
     platform = PlatformContainer(settings=settings)
-    async with open_database(platform.database()) as keys, running_mapping(platform) as mapping:
+    async with (
+        open_database(platform.database()) as keys,
+        running_shared_state(platform.shared_state(), platform.metrics()) as shared,
+        running_mapping(platform) as mapping,
+    ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks)
+        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)

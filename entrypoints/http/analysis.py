@@ -10,6 +10,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import Operation
 
 
@@ -26,6 +27,7 @@ def analysis_operations(api: AnalysisApi, body_limit: int) -> list[Operation]:
             path="/v1/analyze",
             tag="analysis",
             summary="Patterns, risk, compliance and quality of an orchestration response.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=analyze,
             requests=(AnalysisRequest,),

@@ -14,9 +14,12 @@ from starlette.routing import Route
 
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
+from llama_mapper.entrypoints.http.fixed_paths import FixedPaths
+from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.openapi import openapi_document
-from llama_mapper.entrypoints.http.operations import FixedPaths, Operation, route_of
+from llama_mapper.entrypoints.http.operations import Operation, routes_of
 from llama_mapper.entrypoints.http.problems import on_http_exception
+from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
 
 
@@ -29,9 +32,11 @@ def create_application(
     version: str,
     docs: bool,
     timeout_s: float,
+    limits: RateLimits | None = None,
+    idempotency: Idempotency | None = None,
 ) -> Starlette:
     """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`."""
-    routes = [route_of(operation, authenticator, timeout_s) for operation in operations]
+    routes = routes_of(operations, authenticator, timeout_s, limits, idempotency)
     if docs:
         routes += _docs_routes(operations, version)
     return Starlette(

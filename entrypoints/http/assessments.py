@@ -7,10 +7,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.assessment.envelope import envelope_bytes
-from llama_mapper.domain.contracts.assessment import Assessment, AssessmentApi, AssessmentRequest, EvidenceEnvelope
+from llama_mapper.domain.contracts.assessment import (
+    Assessment,
+    AssessmentAnswer,
+    AssessmentApi,
+    AssessmentRequest,
+    EvidenceEnvelope,
+)
+from llama_mapper.domain.contracts.jobs import AcceptedJob, JobApi
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.entrypoints.http.answers import redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
+from llama_mapper.entrypoints.http.jobs import PREFER, accepted, prefers_async
 from llama_mapper.entrypoints.http.operations import Operation
 
 JSON = "application/json"
@@ -31,14 +41,22 @@ EXAMPLE: dict[str, object] = {
 _envelope = EvidenceEnvelope.model_validate_json
 
 
-def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation]:
-    """`/v1/assessments` and what hangs below it."""
+def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | None = None) -> list[Operation]:
+    """`/v1/assessments` and what hangs below it; without `jobs`, `Prefer: respond-async` is not heeded."""
 
     async def create(request: Request, principal: Principal) -> Response:
-        record = await api.assess(await read_owned(request, principal, AssessmentRequest, body_limit))
+        asked = await read_owned(request, principal, AssessmentRequest, body_limit)
+        if jobs is not None and "prefer" in request.headers and prefers_async(request.headers.getlist("prefer")):
+            return accepted(await jobs.submit(asked), preferred=True)
+        record = await api.assess(asked)
         covered = record.assessment.orchestration.coverage.sufficient
         location = {"location": f"/v1/assessments/{record.assessment.id}"}
-        return Response(record.body, 200 if covered else 206, location, JSON)
+        answer = record.assessment.orchestration
+        return with_redacted(asked, answer, record.body, 200 if covered else 206, location)
+
+    async def complete(kept: bytes, request: Request, principal: Principal) -> bytes:
+        asked = await read_owned(request, principal, AssessmentRequest, body_limit)
+        return redacted_again(asked, Assessment.model_validate_json(kept).orchestration, kept)
 
     async def fetch(request: Request, principal: Principal) -> Response:
         body = await api.get(principal.tenant_for(None), request.path_params["assessment_id"])
@@ -56,11 +74,13 @@ def assessment_operations(api: AssessmentApi, body_limit: int) -> list[Operation
             path="/v1/assessments",
             tag="assessments",
             summary="Run the whole chain over a text and keep the record, without the text.",
+            idempotent=Idempotent(body_limit, complete),
             scope=Scope.ASSESS,
             handler=create,
             requests=(AssessmentRequest,),
-            responses={200: (Assessment,), 206: (Assessment,)},
-            errors=CHAIN_ERRORS,
+            responses={200: (AssessmentAnswer,), 202: (AcceptedJob,), 206: (AssessmentAnswer,)},
+            errors=(*CHAIN_ERRORS, ErrorCode.JOB_QUEUE_FULL),
+            headers=(PREFER,),
             example=EXAMPLE,
         ),
         Operation(

@@ -56,6 +56,17 @@ class Authenticator:
             return await self._reading_keyless.read("", self._read_keyless)
         return keyless
 
+    def is_link(self, request: Request) -> bool:
+        """Whether the caller is another context of this product; a malformed credential is not."""
+        secret = self._link_secret
+        if secret is None:
+            return False
+        try:
+            presented = _presented(request)
+        except AuthenticationError:
+            return False
+        return presented is not None and hmac.compare_digest(presented.encode(), secret)
+
     async def authenticate(self, request: Request) -> Principal:
         """The caller; raise `UNAUTHORIZED` for a missing or bad credential."""
         presented = _presented(request)

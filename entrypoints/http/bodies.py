@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from llama_mapper.domain.contracts.analysis import AnalysisRequest
 from llama_mapper.domain.contracts.assessment import AssessmentRequest
+from llama_mapper.domain.contracts.jobs import BatchRequest
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, MappingRequest
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.contracts.refusals import refusal_of
@@ -18,7 +19,15 @@ from llama_mapper.domain.kernel.tenancy import Principal
 from llama_mapper.entrypoints.http.headers import header_of
 
 Model = TypeVar("Model", bound=BaseModel)
-Owned = TypeVar("Owned", AssessmentRequest, OrchestrationRequest, AnalysisRequest, MappingRequest, LabelMappingRequest)
+Owned = TypeVar(
+    "Owned",
+    AssessmentRequest,
+    BatchRequest,
+    OrchestrationRequest,
+    AnalysisRequest,
+    MappingRequest,
+    LabelMappingRequest,
+)
 
 
 class RefusedBody(Exception):

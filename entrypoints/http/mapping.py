@@ -22,6 +22,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import for_tenant, parsed, read_body, read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation, QueryParameter
 
 
@@ -118,6 +119,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             path="/v1/map",
             tag="mapping",
             summary="Map one vendor label, or the findings of an analysis response.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=map_any,
             requests=(LabelQuery, MappingRequest),
@@ -131,6 +133,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             path="/v1/map:batch",
             tag="mapping",
             summary="Map many vendor labels; one answer each, in the order asked.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=map_batch,
             requests=(LabelMappingRequest,),

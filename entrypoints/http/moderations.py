@@ -18,6 +18,7 @@ from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.assessments import CHAIN_ERRORS
 from llama_mapper.entrypoints.http.bodies import read_model
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import Operation
 
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
@@ -147,6 +148,7 @@ def moderation_operations(api: AssessmentApi, service_version: str, body_limit: 
             path="/v1/moderations",
             tag="drop-in",
             summary="OpenAI's moderation contract, so that its clients work unchanged.",
+            idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=moderate,
             requests=(ModerationRequest,),

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from llama_mapper.entrypoints.http.idempotency import HEADER, KEY_PATTERN, REPLAYED
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.problems import PROBLEM_TYPE, STATUS, Problem
 
+_MEANING = {
+    202: "Accepted: it runs in the background.",
+    206: "The answer; coverage is below the policy's threshold.",
+}
 _REF = "#/components/schemas/{model}"
+
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A value of the caller's own choosing for this request. The same key with the same body is answered "
+    f"alike, with `{REPLAYED}: true`, and carried out once; with another body it is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY_PATTERN},
+}
+_REPLAYED_HEADER = {
+    REPLAYED: {"description": "`true` where this is the answer to an earlier request.", "schema": {"const": "true"}}
+}
+_LIMIT_HEADERS = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit-Policy": {"description": "Each limit: quota `q` in `w` seconds.", "schema": {"type": "string"}},
+    "RateLimit": {"description": "Each limit: `r` remain for `t` seconds.", "schema": {"type": "string"}},
+}
 
 
 def openapi_document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
@@ -60,10 +83,8 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         "description": f"Needs the scope `{operation.scope.value}`.",
         "responses": {
             str(status): {
-                "description": "The answer; coverage is below the policy's threshold."
-                if status == 206
-                else "The answer.",
-                "content": {"application/json": {"schema": _one_of(models, names, "serialization")}},
+                "description": _MEANING.get(status, "The answer."),
+                "content": {operation.response_media_type: {"schema": _one_of(models, names, "serialization")}},
             }
             for status, models in operation.responses.items()
         },
@@ -81,7 +102,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         media: dict[str, Any] = {"schema": _one_of(operation.requests, names, "validation")}
         if operation.example:
             media["example"] = operation.example
-        document["requestBody"] = {"required": True, "content": {"application/json": media}}
+        document["requestBody"] = {"required": True, "content": {operation.request_media_type: media}}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
         for name in _path_parameters(operation.path)
@@ -89,6 +110,15 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
     parameters += [
         {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
         for q in operation.query
+    ]
+    if operation.idempotent:
+        parameters.append(_IDEMPOTENCY_KEY)
+        for status in operation.responses:
+            document["responses"][str(status)]["headers"] = _REPLAYED_HEADER
+    document["responses"]["429"]["headers"] = _LIMIT_HEADERS
+    parameters += [
+        {"name": h.name, "in": "header", "required": False, "description": h.description, "schema": h.schema}
+        for h in operation.headers
     ]
     if parameters:
         document["parameters"] = parameters
@@ -101,4 +131,4 @@ def _one_of(models: Sequence[type[BaseModel]], names: dict[Any, Any], mode: str)
 
 
 def _path_parameters(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return re.findall(r"\{(\w+)\}", path)

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Receive, Send
-from starlette.types import Scope as ASGIScope
+from starlette.routing import Route
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
+from llama_mapper.domain.kernel.rate_limits import Allowance
 from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
+from llama_mapper.entrypoints.http.fixed_paths import Served
+from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import failure, problem_response, refusal
+from llama_mapper.entrypoints.http.rate_limits import RateLimits, refused, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 BODY_ERRORS = (
     ErrorCode.INVALID_REQUEST,
     ErrorCode.CONTENT_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
-ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH)
+ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH, ErrorCode.RATE_LIMITED)
+IDEMPOTENCY_ERRORS = (ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPOTENCY_CONFLICT)
 SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
 _LATE = "the request took longer than this server allows"
 
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter and its JSON schema."""
+    """A query parameter, or a header, and its JSON schema."""
 
     name: str
     description: str
@@ -52,7 +56,7 @@ class Operation:
     """One method on one path: what it takes, what it answers, what can go wrong, and which scope it needs.
 
     `requests` has several models where the body may be one of several; `responses` is status → models; `errors` are
-    codes besides those of every operation.
+    codes besides those of every operation. `idempotent` is set where the operation takes an `Idempotency-Key`.
     """
 
     id: str
@@ -66,85 +70,111 @@ class Operation:
     requests: tuple[type[BaseModel], ...] = ()
     errors: tuple[ErrorCode, ...] = ()
     query: tuple[QueryParameter, ...] = ()
+    headers: tuple[QueryParameter, ...] = ()
     example: dict[str, object] | None = None
+    request_media_type: str = "application/json"
+    response_media_type: str = "application/json"
+    idempotent: Idempotent | None = None
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:
         """Every code that the operation may answer with."""
         body = BODY_ERRORS if self.requests else ()
-        return (*body, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
+        repeated = IDEMPOTENCY_ERRORS if self.idempotent else ()
+        return (*body, *repeated, *ACCESS_ERRORS, *self.errors, *SERVER_ERRORS)
 
 
-class Endpoint:
-    """An operation as an ASGI application: authenticated, permitted, handled in time, every error answered.
+def routes_of(
+    operations: Sequence[Operation],
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None = None,
+    idempotency: Idempotency | None = None,
+) -> list[Route]:
+    """The operations as routes, one a path: only so does a 405 name every method that the path has.
 
-    Starlette would wrap a plain function twice, to catch exceptions that never leave this one.
+    Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
     """
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    names: dict[str, str] = {}
+    for operation in operations:
+        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency)
+        by_path.setdefault(operation.path, {})[operation.method] = endpoint
+        names.setdefault(operation.path, operation.id)
+    return [
+        Route(path, Served(_by_method(endpoints)), methods=list(endpoints), name=names[path])
+        for path, endpoints in by_path.items()
+    ]
 
-    __slots__ = ("_authenticator", "_handler", "_scope", "_timeout_s")
 
-    def __init__(self, operation: Operation, authenticator: Authenticator, timeout_s: float) -> None:
-        self._handler = operation.handler
-        self._scope = operation.scope
-        self._authenticator = authenticator
-        self._timeout_s = timeout_s
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    if len(endpoints) == 1:
+        return next(iter(endpoints.values()))
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        response = await self._answer(Request(scope, receive, send))
-        await response(scope, receive, send)
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
 
-    async def _answer(self, request: Request) -> Response:
+    return endpoint
+
+
+def _endpoint_of(
+    operation: Operation,
+    authenticator: Authenticator,
+    timeout_s: float,
+    limits: RateLimits | None,
+    idempotency: Idempotency | None,
+) -> Endpoint:
+    """The operation counted, authenticated, permitted, handled in time, and every error answered as a problem."""
+    handler, scope, terms = operation.handler, operation.scope, operation.idempotent
+    by_address = limits if limits is not None and limits.by_address else None
+    by_credential = limits if limits is not None and limits.by_credential else None
+
+    async def handled(request: Request, principal: Principal) -> Response:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                principal = await self._authenticator.authenticate(request)
-                principal.require(self._scope)
-                return await self._handler(request, principal)
-        except TimeoutError:
-            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
-        except ServiceError as error:
-            return refusal(error)
-        except RefusedBody as error:
-            return problem_response(error.refusal, error.faults)
+            return await handler(request, principal)
         except ClientDisconnect:
             raise
         except Exception as error:
-            return failure(error)
+            return _answer_to(error)
+
+    async def serve(request: Request, allowances: list[Allowance]) -> Response:
+        if by_address is not None and not authenticator.is_link(request):
+            allowances += await by_address.admit_address(request)
+            if (answer := refused(allowances)) is not None:
+                return answer
+        principal = await authenticator.authenticate(request)
+        if by_credential is not None:
+            allowances += await by_credential.admit(principal)
+            if (answer := refused(allowances)) is not None:
+                return answer
+        principal.require(scope)
+        if terms is not None and idempotency is not None and HEADER in request.headers:
+            return await idempotency.answer(
+                operation.id, terms, request, principal, lambda again: handled(again, principal)
+            )
+        return await handler(request, principal)
+
+    async def endpoint(request: Request) -> Response:
+        allowances: list[Allowance] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await serve(request, allowances)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            response = _answer_to(error)
+        if allowances:
+            tell(response, allowances)
+        return response
+
+    return endpoint
 
 
-def route_of(operation: Operation, authenticator: Authenticator, timeout_s: float) -> Route:
-    """The operation as a route."""
-    endpoint = Endpoint(operation, authenticator, timeout_s)
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
-
-
-class FixedPaths:
-    """Finds operations on paths without parameters by one look-up, and leaves all else to the router.
-
-    The router asks its routes one after another, within a handler of exceptions that an `Endpoint` never raises.
-    """
-
-    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
-        self._app = app
-        self._routes: dict[tuple[str, str], Route] = {}
-        for route in routes:
-            if isinstance(route.endpoint, Endpoint) and not route.param_convertors:
-                for method in route.methods or ():
-                    if _first_match(routes, method, route.path) is route:
-                        self._routes[method, route.path] = route
-
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = route
-        scope["path_params"] = {}
-        await route.app(scope, receive, send)
-
-
-def _first_match(routes: Sequence[Route], method: str, path: str) -> Route:
-    """The route that the router would take; there is one."""
-    asked = {"type": "http", "method": method, "path": path}
-    return next(route for route in routes if route.matches(asked)[0] is Match.FULL)
+def _answer_to(error: Exception) -> Response:
+    if isinstance(error, TimeoutError):
+        return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+    if isinstance(error, ServiceError):
+        return refusal(error)
+    if isinstance(error, RefusedBody):
+        return problem_response(error.refusal, error.faults)
+    return failure(error)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
+    OrchestrationAnswer,
     OrchestrationApi,
     OrchestrationRequest,
     OrchestrationResponse,
@@ -14,8 +15,9 @@ from llama_mapper.domain.contracts.orchestration import (
 )
 from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.answers import json_answer
+from llama_mapper.entrypoints.http.answers import json_answer, redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation
 
 
@@ -23,8 +25,14 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
     """`/v1/orchestrate`, `/v1/detectors`, `/v1/policies`."""
 
     async def orchestrate(request: Request, principal: Principal) -> Response:
-        answer = await api.orchestrate(await read_owned(request, principal, OrchestrationRequest, body_limit))
-        return json_answer(answer, 200 if answer.coverage.sufficient else 206)
+        asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
+        answer = await api.orchestrate(asked)
+        body = answer.__pydantic_serializer__.to_json(answer)
+        return with_redacted(asked, answer, body, 200 if answer.coverage.sufficient else 206)
+
+    async def complete(kept: bytes, request: Request, principal: Principal) -> bytes:
+        asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
+        return redacted_again(asked, OrchestrationResponse.model_validate_json(kept), kept)
 
     async def detectors(_: Request, principal: Principal) -> Response:
         return json_answer(DetectorList(items=await api.detectors()))
@@ -40,14 +48,16 @@ def orchestration_operations(api: OrchestrationApi, body_limit: int) -> list[Ope
             path="/v1/orchestrate",
             tag="orchestration",
             summary="Run the detectors that a policy asks for, and judge what they say.",
+            idempotent=Idempotent(body_limit, complete),
             scope=Scope.ASSESS,
             handler=orchestrate,
             requests=(OrchestrationRequest,),
-            responses={200: (OrchestrationResponse,), 206: (OrchestrationResponse,)},
+            responses={200: (OrchestrationAnswer,), 206: (OrchestrationAnswer,)},
             errors=(
                 ErrorCode.POLICY_NOT_FOUND,
                 ErrorCode.UNPROCESSABLE_CONTENT,
                 ErrorCode.ALL_DETECTORS_UNAVAILABLE,
+                ErrorCode.SERVICE_UNAVAILABLE,
                 ErrorCode.REQUEST_TIMEOUT,
                 ErrorCode.POLICY_INVALID,
             ),

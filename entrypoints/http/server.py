@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def _start(context: str) -> Start:
     if context == "all":
         from llama_mapper.entrypoints.containers.root import running_monolith
 
-        return running_monolith
+        return partial(running_monolith, jobs=True)
     from llama_mapper.entrypoints.containers import split
 
     return {
@@ -69,7 +70,9 @@ async def _serve(context: str, settings: Settings) -> None:
                     "create one with 'llama-mapper keys create --tenant NAME', or listen on 127.0.0.1"
                 )
             _listen(listener)
-            server = uvicorn.Server(_uvicorn_config(application_of(running, settings, front=context in _FRONT)))
+            server = uvicorn.Server(
+                uvicorn_config(application_of(running, settings, front=context in _FRONT), settings.trusted_proxies)
+            )
             sys.stdout.write(greeting(context, listener.getsockname()[1], settings.host, keyless=keyless))
             sys.stdout.flush()
             # What start-up made lives for ever: keep the collector from walking it again and again.
@@ -108,7 +111,8 @@ def _listening(settings: Settings) -> socket.socket:
     return listener
 
 
-def _uvicorn_config(app: Starlette) -> uvicorn.Config:
+def uvicorn_config(app: Starlette, trusted_proxies: tuple[str, ...]) -> uvicorn.Config:
+    """How uvicorn serves; a forwarded client address is believed from `trusted_proxies` alone."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -116,6 +120,8 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         lifespan="off",
         server_header=False,
         date_header=False,
+        proxy_headers=bool(trusted_proxies),  # by default it would believe whoever connects from this machine
+        forwarded_allow_ips=list(trusted_proxies),
         timeout_graceful_shutdown=10,
     )
 

@@ -12,11 +12,16 @@ from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.health import health_routes
+from llama_mapper.entrypoints.http.idempotency import Idempotency
+from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
+from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
 _LINK_BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_LEASE_MARGIN_S = 5.0
+"""Seconds by which a claim outlives the request that has it."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -49,25 +57,46 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         link_secret=secret,
     )
     metrics = platform.metrics()
+    shared = platform.shared_state()
+    timeout_s = settings.request_timeout_ms / 1000.0
     return create_application(
-        operations_of(running, platform.catalogue(), settings.body_limit),
+        operations_of(running, platform.catalogue(), settings),
         health_routes(running.checks, running.notes, metrics.render),
         authenticator,
         metrics.on_request,
         version=service_version(),
         docs=settings.docs_enabled,
-        timeout_s=settings.request_timeout_ms / 1000.0,
+        timeout_s=timeout_s,
+        limits=RateLimits(
+            shared.limiter,
+            key=settings.rate_limit_key,
+            tenant=settings.rate_limit_tenant,
+            address=settings.rate_limit_address,
+        ),
+        idempotency=Idempotency(
+            shared.idempotency,
+            platform.request_digests(),
+            lease_s=timeout_s + _LEASE_MARGIN_S,
+            keep_s=settings.idempotency_ttl_s,
+        ),
     )
 
 
-def operations_of(running: Running, catalogue: CatalogueView, body_limit: int) -> list[Operation]:
+def operations_of(running: Running, catalogue: CatalogueView, settings: Settings) -> list[Operation]:
     """The operations of the Apis that run here."""
+    body_limit = settings.body_limit
     operations: list[Operation] = []
     if running.assessments is not None:
-        operations += assessment_operations(running.assessments, body_limit)
+        operations += assessment_operations(running.assessments, body_limit, running.jobs)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
+    if running.jobs is not None:
+        operations += job_operations(running.jobs, settings.batch_body_limit)
     if running.orchestration is not None:
         operations += orchestration_operations(running.orchestration, body_limit)
+    if running.streams is not None:
+        operations += streaming_operations(running.streams, body_limit, settings.stream_timeout_ms / 1000.0)
+    if running.simulator is not None:
+        operations += policy_simulation_operations(running.simulator, body_limit)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -81,7 +110,10 @@ def monolith_openapi() -> dict[str, Any]:
     operations = [
         *assessment_operations(unused, 0),
         *moderation_operations(unused, service_version(), 0),
+        *job_operations(unused, 0),
         *orchestration_operations(unused, 0),
+        *streaming_operations(unused, 0, 0.0),
+        *policy_simulation_operations(unused, 0),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

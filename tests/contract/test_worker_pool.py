@@ -25,6 +25,7 @@ from llama_mapper.domain.orchestration.ports import (
     Detector,
     DetectorFailed,
     DetectorUnavailable,
+    Inquiry,
     Inspection,
     RawFinding,
 )
@@ -79,7 +80,7 @@ def gone_within(pid: int, seconds: float) -> bool:
 
 async def test_a_finding_arrives_with_label_score_and_code_point_offsets() -> None:
     async with pool_of("spans") as pool:
-        assert await pool.detectors["spans"].inspect("ab 😀😀😀 é") == Inspection(
+        assert await pool.detectors["spans"].inspect(Inquiry("ab 😀😀😀 é")) == Inspection(
             (RawFinding("LEN2", 0.5, 0, 2), RawFinding("LEN3", 0.5, 3, 6), RawFinding("LEN1", 0.5, 7, 8)), "en"
         )
 
@@ -89,7 +90,7 @@ async def test_descriptors_are_known_before_anything_starts() -> None:
     assert [detector.descriptor.name for detector in pool.detectors.values()] == ["spans", "missing"]
     assert pool.detectors["spans"].readiness == worker_pool.NOT_STARTED
     with pytest.raises(DetectorUnavailable):
-        await pool.detectors["spans"].inspect("text")
+        await pool.detectors["spans"].inspect(Inquiry("text"))
     await pool.close()
     with pytest.raises(RuntimeError):
         await pool.start()
@@ -98,7 +99,7 @@ async def test_descriptors_are_known_before_anything_starts() -> None:
 @pytest.mark.parametrize("text", ["\ud800 lone \udfff", "", "\x00", "x" * 262_144, "😀" * 262_144])
 async def test_any_text_arrives_whole(text: str) -> None:
     async with pool_of("length") as pool:
-        assert (await pool.detectors["length"].inspect(text)).findings[0].end == len(text)
+        assert (await pool.detectors["length"].inspect(Inquiry(text))).findings[0].end == len(text)
 
 
 async def test_detectors_asked_at_once_about_one_text_share_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,14 +112,14 @@ async def test_detectors_asked_at_once_about_one_text_share_a_frame(monkeypatch:
 
     monkeypatch.setattr(WorkerHandle, "send", counting)
     async with pool_of("noop", "noop2", "spans", "length") as pool:
-        await asyncio.gather(*(detector.inspect(MARK) for detector in pool.detectors.values()))
+        await asyncio.gather(*(detector.inspect(Inquiry(MARK)) for detector in pool.detectors.values()))
     assert frames == [4]
 
 
 async def test_many_texts_at_once_each_get_their_own_answer() -> None:
     async with pool_of("length", "spans", workers=2) as pool:
         texts = ["x" * n for n in range(200)]
-        answers = await asyncio.gather(*(pool.detectors["length"].inspect(text) for text in texts))
+        answers = await asyncio.gather(*(pool.detectors["length"].inspect(Inquiry(text)) for text in texts))
         assert [answer.findings[0].end for answer in answers] == list(range(200))
         assert pool.status().waiting == pool.status().queued == 0
 
@@ -126,7 +127,7 @@ async def test_many_texts_at_once_each_get_their_own_answer() -> None:
 async def test_dear_scanners_run_side_by_side_where_workers_are_free() -> None:
     async with pool_of("nap", "nap2", workers=2) as pool:
         began = time.perf_counter()
-        await asyncio.gather(*(detector.inspect(MARK) for detector in pool.detectors.values()))
+        await asyncio.gather(*(detector.inspect(Inquiry(MARK)) for detector in pool.detectors.values()))
         assert time.perf_counter() - began < 0.35
 
 
@@ -134,12 +135,12 @@ async def test_cheap_scanners_are_ready_while_dear_ones_load() -> None:
     async with pool_of("spans", "slow_to_load", "noop", wait=False) as pool:
         await becomes_ready(pool.detectors["spans"])
         assert pool.detectors["slow_to_load"].readiness == worker_pool.LOADING
-        assert (await pool.detectors["spans"].inspect("a")).findings
+        assert (await pool.detectors["spans"].inspect(Inquiry("a"))).findings
         with pytest.raises(DetectorUnavailable, match="loading"):
-            await pool.detectors["slow_to_load"].inspect("a")
+            await pool.detectors["slow_to_load"].inspect(Inquiry("a"))
         assert not await pool.wait_ready(0.01)
         assert await pool.wait_ready(10)
-        assert (await pool.detectors["slow_to_load"].inspect("a")).findings
+        assert (await pool.detectors["slow_to_load"].inspect(Inquiry("a"))).findings
 
 
 async def test_a_scanner_that_cannot_load_disables_itself_alone() -> None:
@@ -160,17 +161,17 @@ async def test_a_scanner_whose_loading_ends_the_process_is_left_out_in_the_end()
 async def test_a_scanners_error_is_told_by_class_and_never_by_message(name: str, kind: str) -> None:
     async with pool_of(name, "spans") as pool:
         with pytest.raises(DetectorFailed) as caught:
-            await pool.detectors[name].inspect(MARK)
+            await pool.detectors[name].inspect(Inquiry(MARK))
         assert str(caught.value) == kind
         assert MARK not in repr(caught.value)
         assert caught.value.__cause__ is None
-        assert (await pool.detectors["spans"].inspect("a")).findings
+        assert (await pool.detectors["spans"].inspect(Inquiry("a"))).findings
 
 
 async def test_what_a_scanner_prints_goes_nowhere_and_breaks_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     async with pool_of("chatter") as pool:
         for _ in range(3):
-            assert (await pool.detectors["chatter"].inspect(MARK)).findings[0].label == "TALKED"
+            assert (await pool.detectors["chatter"].inspect(Inquiry(MARK))).findings[0].label == "TALKED"
     assert MARK not in "".join(capfd.readouterr())
 
 
@@ -178,7 +179,7 @@ async def test_a_worker_is_not_given_the_owners_secrets(monkeypatch: pytest.Monk
     monkeypatch.setenv("LLAMA_MAPPER_LINK_SECRET", "s")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     async with pool_of("environment") as pool:
-        names = {finding.label for finding in (await pool.detectors["environment"].inspect("")).findings}
+        names = {finding.label for finding in (await pool.detectors["environment"].inspect(Inquiry(""))).findings}
     assert "OMP_NUM_THREADS" in names
     assert not [name for name in names if name.startswith("LLAMA_MAPPER_")]
 
@@ -186,7 +187,9 @@ async def test_a_worker_is_not_given_the_owners_secrets(monkeypatch: pytest.Monk
 async def test_the_event_loop_runs_on_while_a_scanner_computes_or_floods() -> None:
     async def longest_pause(pool: WorkerPool) -> float:
         worst = 0.0
-        work = asyncio.gather(pool.detectors["spin"].inspect("a"), pool.detectors["flood"].inspect("a"))
+        work = asyncio.gather(
+            pool.detectors["spin"].inspect(Inquiry("a")), pool.detectors["flood"].inspect(Inquiry("a"))
+        )
         while not work.done():
             before = time.perf_counter()
             await asyncio.sleep(0.001)
@@ -204,18 +207,18 @@ async def test_cancellation_frees_the_caller_at_once_and_the_next_call_works() -
         began = time.perf_counter()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await asyncio.gather(*(detector.inspect(MARK) for detector in pool.detectors.values()))
+                await asyncio.gather(*(detector.inspect(Inquiry(MARK)) for detector in pool.detectors.values()))
         assert time.perf_counter() - began < 0.12
         assert pool.status().waiting == 0
-        assert (await pool.detectors["spans"].inspect("a")).findings
+        assert (await pool.detectors["spans"].inspect(Inquiry("a"))).findings
         assert time.perf_counter() - began < 0.38  # the second nap never began
 
 
 async def test_a_cancelled_call_that_was_not_sent_leaves_nothing_behind() -> None:
     async with pool_of("nap", "spans") as pool:
-        first = asyncio.create_task(pool.detectors["nap"].inspect("a"))
+        first = asyncio.create_task(pool.detectors["nap"].inspect(Inquiry("a")))
         await asyncio.sleep(0.02)
-        waiting = [asyncio.create_task(pool.detectors["spans"].inspect(str(n))) for n in range(50)]
+        waiting = [asyncio.create_task(pool.detectors["spans"].inspect(Inquiry(str(n)))) for n in range(50)]
         await asyncio.sleep(0.02)
         assert pool.status().queued == 50
         for task in waiting:
@@ -228,7 +231,7 @@ async def test_a_cancelled_call_that_was_not_sent_leaves_nothing_behind() -> Non
 async def test_beyond_the_bound_callers_are_turned_away() -> None:
     async with pool_of("nap", max_pending=2) as pool:
         answers = await asyncio.gather(
-            *(pool.detectors["nap"].inspect(str(n)) for n in range(3)), return_exceptions=True
+            *(pool.detectors["nap"].inspect(Inquiry(str(n))) for n in range(3)), return_exceptions=True
         )
         assert [str(answer) for answer in answers if isinstance(answer, Exception)] == [worker_pool.OVERLOADED]
         assert isinstance(answers[2], DetectorUnavailable)
@@ -238,15 +241,15 @@ async def test_beyond_the_bound_callers_are_turned_away() -> None:
 async def test_a_scan_beyond_the_hard_limit_is_ended_and_its_worker_replaced(name: str) -> None:
     async with pool_of(name, "spans", hard_limit_s=0.3) as pool:
         first = pool.status().workers[0].pid
-        stuck = asyncio.create_task(pool.detectors[name].inspect("a"))
+        stuck = asyncio.create_task(pool.detectors[name].inspect(Inquiry("a")))
         await asyncio.sleep(0.05)
-        behind = asyncio.create_task(pool.detectors["spans"].inspect("b"))
+        behind = asyncio.create_task(pool.detectors["spans"].inspect(Inquiry("b")))
         with pytest.raises(DetectorFailed, match=r"longer than 0\.3 s"):
             await stuck
         with pytest.raises(DetectorUnavailable, match=r"restarting: .*longer than"):
             await behind
         await becomes_ready(pool.detectors["spans"])
-        assert (await pool.detectors["spans"].inspect("a")).findings
+        assert (await pool.detectors["spans"].inspect(Inquiry("a"))).findings
         assert pool.status().workers[0].restarts == 1
         assert first is not None
         assert not is_alive(first)
@@ -255,7 +258,7 @@ async def test_a_scan_beyond_the_hard_limit_is_ended_and_its_worker_replaced(nam
 async def test_a_crash_fails_the_scan_that_crashed_and_spares_the_next_request() -> None:
     async with pool_of("spans", "crash", "length") as pool:
         answers = await asyncio.gather(
-            *(detector.inspect(MARK) for detector in pool.detectors.values()), return_exceptions=True
+            *(detector.inspect(Inquiry(MARK)) for detector in pool.detectors.values()), return_exceptions=True
         )
         assert isinstance(answers[0], Inspection)
         assert isinstance(answers[1], DetectorFailed)
@@ -263,7 +266,7 @@ async def test_a_crash_fails_the_scan_that_crashed_and_spares_the_next_request()
         assert isinstance(answers[2], Inspection | DetectorUnavailable)
         assert "restarting" in str(pool.detectors["spans"].readiness)
         await becomes_ready(pool.detectors["length"])
-        assert (await pool.detectors["length"].inspect(MARK)).findings
+        assert (await pool.detectors["length"].inspect(Inquiry(MARK))).findings
 
 
 async def test_a_text_that_crashes_again_and_again_does_not_lengthen_the_pauses() -> None:
@@ -273,7 +276,7 @@ async def test_a_text_that_crashes_again_and_again_does_not_lengthen_the_pauses(
             await becomes_ready(pool.detectors["crash"])
             assert await pool.wait_ready(5)
             with pytest.raises(DetectorFailed):
-                await pool.detectors["crash"].inspect(MARK)
+                await pool.detectors["crash"].inspect(Inquiry(MARK))
         assert time.monotonic() - began < 3.1  # 0.1 + 0.2 + … + 1.6 s
 
 
@@ -281,7 +284,8 @@ async def test_with_a_second_worker_a_crash_costs_nobody_else_an_answer() -> Non
     async with pool_of("crash", "spans", "length", workers=2) as pool:
         text = "one text"
         answers = await asyncio.gather(
-            *(pool.detectors[name].inspect(text) for name in ("crash", "spans", "length")), return_exceptions=True
+            *(pool.detectors[name].inspect(Inquiry(text)) for name in ("crash", "spans", "length")),
+            return_exceptions=True,
         )
         assert isinstance(answers[0], DetectorFailed)
         assert isinstance(answers[1], Inspection)
@@ -290,7 +294,7 @@ async def test_with_a_second_worker_a_crash_costs_nobody_else_an_answer() -> Non
 
 async def test_a_killed_worker_fails_what_it_ran_and_is_replaced() -> None:
     async with pool_of("nap", "spans") as pool:
-        running = asyncio.create_task(pool.detectors["nap"].inspect("a"))
+        running = asyncio.create_task(pool.detectors["nap"].inspect(Inquiry("a")))
         await asyncio.sleep(0.05)
         pid = pool.status().workers[0].pid
         assert pid is not None
@@ -298,14 +302,14 @@ async def test_a_killed_worker_fails_what_it_ran_and_is_replaced() -> None:
         with pytest.raises(DetectorFailed, match="signal 9"):
             await running
         with pytest.raises(DetectorUnavailable, match="restarting"):
-            await pool.detectors["spans"].inspect("a")
+            await pool.detectors["spans"].inspect(Inquiry("a"))
         await becomes_ready(pool.detectors["spans"])
-        assert (await pool.detectors["spans"].inspect("a")).findings
+        assert (await pool.detectors["spans"].inspect(Inquiry("a"))).findings
 
 
 async def test_interrupts_meant_for_the_owner_do_not_end_a_worker() -> None:
     async with pool_of("nap") as pool:
-        running = asyncio.create_task(pool.detectors["nap"].inspect("a"))
+        running = asyncio.create_task(pool.detectors["nap"].inspect(Inquiry("a")))
         await asyncio.sleep(0.05)
         pid = pool.status().workers[0].pid
         assert pid is not None
@@ -318,21 +322,21 @@ async def test_interrupts_meant_for_the_owner_do_not_end_a_worker() -> None:
 async def test_closing_lets_running_work_finish_and_ends_every_process() -> None:
     async with pool_of("nap", workers=2) as pool:
         pids = [worker.pid for worker in pool.status().workers]
-        running = asyncio.create_task(pool.detectors["nap"].inspect("a"))
+        running = asyncio.create_task(pool.detectors["nap"].inspect(Inquiry("a")))
         await asyncio.sleep(0.02)
         await asyncio.gather(pool.close(), pool.close())
         assert await running == Inspection()
         await pool.close()
         assert not [pid for pid in pids if pid is None or is_alive(pid)]
         with pytest.raises(DetectorUnavailable, match=worker_pool.CLOSED):
-            await pool.detectors["nap"].inspect("a")
+            await pool.detectors["nap"].inspect(Inquiry("a"))
 
 
 @pytest.mark.parametrize("name", ["hang", "hold_lock"])
 async def test_closing_does_not_wait_for_a_scan_that_never_ends(name: str) -> None:
     async with pool_of(name) as pool:
         pid = pool.status().workers[0].pid
-        running = asyncio.create_task(pool.detectors[name].inspect("a"))
+        running = asyncio.create_task(pool.detectors[name].inspect(Inquiry("a")))
         await asyncio.sleep(0.02)
         await pool.close(grace_s=0.1)
         with pytest.raises(DetectorUnavailable, match=worker_pool.CLOSED):
@@ -379,7 +383,7 @@ def test_two_detectors_of_one_name_are_a_configuration_error() -> None:
 def test_pools_work_in_several_threads_under_either_loop() -> None:
     async def use() -> int:
         async with pool_of("length") as pool:
-            return len((await pool.detectors["length"].inspect("abc")).findings)
+            return len((await pool.detectors["length"].inspect(Inquiry("abc"))).findings)
 
     answers: list[int] = []
     threads = [threading.Thread(target=lambda run=run: answers.append(run(use()))) for run in (asyncio.run, uvloop.run)]
@@ -402,7 +406,7 @@ async def main():
     await pool.start()
     await pool.wait_ready(10)
     print(pool.status().workers[0].pid, flush=True)
-    await asyncio.gather(pool.detectors[sys.argv[1]].inspect("a"), return_exceptions=True)
+    await asyncio.gather(pool.detectors[sys.argv[1]].inspect(Inquiry("a")), return_exceptions=True)
     await asyncio.sleep(30)
 
 asyncio.run(main())

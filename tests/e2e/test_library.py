@@ -12,7 +12,7 @@ from llama_mapper import LlamaMapper, assess
 from llama_mapper.domain.contracts.mapping import LabelQuery, MappingStage, OutputFormat
 from llama_mapper.domain.contracts.orchestration import DetectorStatus
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode, ServiceError
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection, RawFinding
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection, RawFinding
 
 
 class TicketDetector:
@@ -29,8 +29,8 @@ class TicketDetector:
     )
     readiness: str | None = None
 
-    async def inspect(self, content: str) -> Inspection:
-        at = content.find("TCK-")
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
+        at = inquiry.text.find("TCK-")
         return Inspection((RawFinding("TICKET", 0.9, at, at + 4),) if at >= 0 else ())
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from llama_mapper import LlamaMapper
 from llama_mapper.domain.kernel.errors import ServiceError
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inspection
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection
 from tests.support.servers import Server, run_cli, serving, serving_split
 
 MARK = "Xq7Zk2Vw"
@@ -29,6 +31,17 @@ def kept(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]
 
 
+def in_background(client: httpx2.Client, accepted: httpx2.Response) -> httpx2.Response:
+    """The job when it has ended."""
+    assert accepted.status_code == 202, accepted.text
+    until = time.monotonic() + 60
+    while (job := client.get(accepted.headers["location"])).json()["ended_at"] is None:
+        assert time.monotonic() < until, job.text
+        time.sleep(0.05)
+    assert job.json()["status"] == "succeeded", job.text
+    return job
+
+
 def through_http(server: Server) -> str:
     """Send marked content through every route, well and badly formed; give all that was answered in good faith."""
     answers = []
@@ -38,10 +51,26 @@ def through_http(server: Server) -> str:
         assert record.status_code in (200, 206), record.text
         assert len(record.json()["analysis"]["findings"]) >= 4
         answers.append(record)
+        keyed = JSON | {"idempotency-key": "a"}
+        answers += [client.post("/v1/assessments", content=body, headers=keyed) for _ in range(2)]
+        assert answers[-1].headers["idempotency-replayed"] == "true"
         answers.append(client.get(f"/v1/assessments/{record.json()['id']}"))
         answers.append(client.get(f"/v1/assessments/{record.json()['id']}/evidence"))
         answers.append(client.post("/v1/orchestrate", content=body, headers=JSON))
         answers.append(client.post("/v1/moderations", content=json.dumps({"input": CONTENT}).encode(), headers=JSON))
+        answers.append(
+            in_background(
+                client, client.post("/v1/assessments", content=body, headers=JSON | {"prefer": "respond-async"})
+            )
+        )
+        batch = {
+            "items": [{"content": CONTENT, "metadata": {"note": MARK}}] * 3,
+            "defaults": {"policy_bundle": "default"},
+        }
+        answers.append(in_background(client, client.post("/v1/assessments:batch", json=batch)))
+        answers.append(
+            client.post("/v1/assessments:batch", json={"items": [{"content": CONTENT}, {"content": [CONTENT]}]})
+        )
         answers.append(client.get("/metrics"))
         answers.append(client.get("/readyz"))
         bad_bodies: list[dict[str, object]] = [
@@ -109,8 +138,8 @@ class CrashingDetector:
     )
     readiness: str | None = None
 
-    async def inspect(self, content: str) -> Inspection:
-        raise RuntimeError(f"cannot judge {content}")
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
+        raise RuntimeError(f"cannot judge {inquiry.text}")
 
 
 async def test_nothing_of_the_content_is_kept_when_a_detector_breaks(

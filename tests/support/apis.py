@@ -28,7 +28,7 @@ from llama_mapper.domain.contracts.orchestration import (
     OrchestrationResponse,
     PolicyInfo,
 )
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inspection, RawFinding
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inquiry, Inspection, RawFinding
 from llama_mapper.entrypoints.containers.running import Running
 from llama_mapper.entrypoints.http.services import application_of
 from llama_mapper.entrypoints.settings import Settings
@@ -122,8 +122,9 @@ class WordDetector:
         )
         self._words = words
 
-    async def inspect(self, content: str) -> Inspection:
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
         """See `Detector.inspect`."""
+        content = inquiry.text
         if f"crash {self.descriptor.name}" in content or "crash all" in content:
             raise DetectorFailed("crashed as told")
         return Inspection(

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.operations import FixedPaths, Operation, route_of
+from llama_mapper.entrypoints.http.fixed_paths import FixedPaths
+from llama_mapper.entrypoints.http.operations import Operation, routes_of
 from tests.unit.test_http_faults import Body, Everyone
 
 
@@ -22,16 +23,20 @@ def operation(name: str, method: str, path: str) -> Operation:
     return Operation(name, method, path, "test", "", Scope.ASSESS, handler, {200: (Body,)})
 
 
-ROUTES = [
-    route_of(operation(name, method, path), Everyone(), 1.0)
-    for name, method, path in [
-        ("create", "POST", "/things"),
-        ("list", "GET", "/things"),
-        ("one", "GET", "/things/{thing}"),
-        ("newest", "GET", "/things/newest"),
-        ("batch", "POST", "/things:batch"),
-    ]
-]
+ROUTES = routes_of(
+    [
+        operation(name, method, path)
+        for name, method, path in [
+            ("create", "POST", "/things"),
+            ("list", "GET", "/things"),
+            ("one", "GET", "/things/{thing}"),
+            ("newest", "GET", "/things/newest"),
+            ("batch", "POST", "/things:batch"),
+        ]
+    ],
+    Everyone(),
+    1.0,
+)
 PATHS = ["/things", "/things/", "/things/1", "/things/newest", "/things:batch", "/Things", "/nothing", "//things"]
 
 
@@ -58,9 +63,4 @@ def test_fixed_paths_are_found_without_the_router() -> None:
         raise AssertionError
 
     found = FixedPaths(nowhere, ROUTES)._routes
-    assert {key: route.name for key, route in found.items()} == {
-        ("POST", "/things"): "create",
-        ("GET", "/things"): "list",
-        ("HEAD", "/things"): "list",
-        ("POST", "/things:batch"): "batch",
-    }
+    assert set(found) == {("POST", "/things"), ("GET", "/things"), ("HEAD", "/things"), ("POST", "/things:batch")}

@@ -16,7 +16,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, StoreError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import read_model
-from llama_mapper.entrypoints.http.operations import Operation, route_of
+from llama_mapper.entrypoints.http.operations import Operation, routes_of
 
 SECRET = "Qw7Secret"
 
@@ -53,7 +53,7 @@ def application(fail: Callable[[], object]) -> Starlette:
         responses={200: (Body,)},
         requests=(Body,),
     )
-    return Starlette(routes=[route_of(operation, Everyone(), 0.2)])
+    return Starlette(routes=routes_of([operation], Everyone(), 0.2))
 
 
 def invalid_answer() -> object:

@@ -166,6 +166,22 @@ def test_detectors_are_listed_with_commas_or_as_a_toml_array(
     assert Settings.load(detectors=[]).detectors == ()
 
 
+def test_a_redis_url_is_one_and_is_never_shown() -> None:
+    url = f"redis://user:{SECRET}@127.0.0.1:6379/0"
+    loaded = Settings.load(redis_url=url)
+    assert loaded.redis_url is not None
+    assert loaded.redis_url.get_secret_value() == url
+    assert SECRET not in repr(loaded)
+    assert "redis_url" in message_of(redis_url=f"http://{SECRET}@127.0.0.1")
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMA_MAPPER_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1,::1")
+    assert Settings.load().trusted_proxies == ("10.0.0.0/8", "127.0.0.1", "::1")
+    for wrong in ("*", "proxy.example", "10.0.0.0/33"):
+        assert "trusted_proxies" in message_of(trusted_proxies=wrong)
+
+
 def test_settings_do_not_change_after_loading() -> None:
     with pytest.raises(ValidationError):
         Settings.load().port = 1  # type: ignore[misc]  # that it is read-only is the point

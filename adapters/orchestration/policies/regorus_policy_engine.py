@@ -50,6 +50,10 @@ class RegorusPolicyEngine:
 
     async def evaluate(self, bundle: PolicyBundle, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """The bundle's plan; raise `POLICY_INVALID` if it does not compile, fails, or gives no object."""
+        return self.evaluate_now(bundle, facts)
+
+    def evaluate_now(self, bundle: PolicyBundle, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`evaluate`, for who has no event loop."""
         try:
             plan = json.loads(_evaluated(bundle, json.dumps(facts, allow_nan=False)))
         except (RuntimeError, ValueError, PolicyEnforcementError) as error:
@@ -94,7 +98,10 @@ def _compile(bundle: PolicyBundle) -> _Engine:
     return engine
 
 
+def told_by(error: Exception) -> str:
+    """What the binding says, without the stack trace of its own that it appends."""
+    return str(error).split("Stack backtrace:", 1)[0].strip()[:2000]
+
+
 def _invalid(what: str, error: Exception) -> PolicyEnforcementError:
-    # The binding's messages end in a stack trace of its own.
-    message = str(error).split("Stack backtrace:", 1)[0].strip()
-    return PolicyEnforcementError(f"the policy {what}: {message[:2000]}")
+    return PolicyEnforcementError(f"the policy {what}: {told_by(error)}")

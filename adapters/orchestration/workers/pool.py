@@ -26,6 +26,7 @@ from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,
     DetectorFailed,
     DetectorUnavailable,
+    Inquiry,
     Inspection,
 )
 
@@ -76,9 +77,9 @@ class PooledDetector:
         """None if a worker has it loaded; else `loading`, `not installed: …`, `failed to load (…)` and the like."""
         return self._pool.readiness(self._index)
 
-    async def inspect(self, content: str) -> Inspection:
-        """Have a worker scan `content`. Detectors asked for the same string object at once share its transport."""
-        return await self._pool.inspect(self._index, content)
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
+        """Have a worker scan the text. Detectors asked for the same string object at once share its transport."""
+        return await self._pool.inspect(self._index, inquiry.text)
 
 
 class WorkerPool:
@@ -98,7 +99,7 @@ class WorkerPool:
         max_pending: int = 1024,
     ) -> None:
         self._factories = tuple(factories)
-        descriptors = [_describe(factory) for factory in self._factories]
+        descriptors = [describe(factory) for factory in self._factories]
         self._costs = tuple(descriptor.cost_ms_per_kchar / 1000.0 for descriptor in descriptors)
         self._hard_limit_s = hard_limit_s
         self._max_pending = max_pending
@@ -167,7 +168,7 @@ class WorkerPool:
         if reason is not None or self._loop is None:
             raise DetectorUnavailable(reason or NOT_STARTED)
         if self._waiting >= self._max_pending:
-            raise DetectorUnavailable(OVERLOADED)
+            raise DetectorUnavailable(OVERLOADED, "DETECTOR_OVERLOADED")
         job = Job(index, content, self._loop.create_future(), self._costs[index] * len(content))
         # Detectors of one request ask in one tick with one string object; they leave together at the end of the tick.
         batch = self._open.get(id(content))
@@ -358,7 +359,8 @@ def _send_some(jobs: list[Job], free: list[WorkerHandle]) -> list[Job]:
     return [job for job in jobs if job.index not in first.ready]
 
 
-def _describe(factory: str) -> DetectorDescriptor:
+def describe(factory: str) -> DetectorDescriptor:
+    """What the scanner of a factory declares; raise `CONFIGURATION_INVALID` where it cannot be imported."""
     try:
         return build_scanner(factory).descriptor
     except (ImportError, AttributeError, TypeError) as error:

@@ -13,6 +13,9 @@ EXACT: Mapping[str, float] = MappingProxyType(
 )
 """Confidence of an exact match, by the vocabulary's basis."""
 
+DECLARED = 0.85
+"""Confidence of a meaning that only the detector's registration gives: what an operator knows, unchecked by us."""
+
 NORMALISED_FACTOR = 0.95
 """Times this where the label had to be normalised first."""
 

@@ -91,6 +91,8 @@ plan := {
 	"actions": config.actions,
 	"timeout_ms": object.get(config.timeouts_ms, input.processing_mode, config.timeouts_ms.normal),
 	"routing_reason": reason,
+	"enforcement": config.enforcement,
+	"redaction": config.redaction,
 }
 
 asked_for := "the requested categories" if count(requested) > 0

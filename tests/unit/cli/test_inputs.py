@@ -28,7 +28,7 @@ def read(raw: bytes, kind: str, *, column: str | None = None, limit: int = 1000)
 
 def contents(inputs: list[Input]) -> list[str]:
     assert all(isinstance(one, InputItem) for one in inputs), inputs
-    return [one.request.content for one in inputs if isinstance(one, InputItem)]
+    return [one.request.content or "" for one in inputs if isinstance(one, InputItem)]
 
 
 def faults(inputs: list[Input]) -> list[tuple[int, ErrorCode]]:

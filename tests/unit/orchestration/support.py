@@ -18,13 +18,16 @@ from llama_mapper.domain.contracts.catalogue import (
 )
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.orchestration.bundle import make_bundle
+from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
     DetectorDescriptor,
+    Inquiry,
     Inspection,
     PolicyBundle,
     RawFinding,
 )
+from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 
 EMAIL, TOXIC, SECRET, ATTACK = (
@@ -102,12 +105,12 @@ class ScriptedDetector:
         self.cancelled = 0
         self._behave = behave
 
-    async def inspect(self, content: str) -> Inspection:
+    async def inspect(self, inquiry: Inquiry) -> Inspection:
         self.asked += 1
         if self._behave is None:
             return Inspection()
         try:
-            return await self._behave(content)  # type: ignore[no-any-return]  # tests return wrong types on purpose
+            return await self._behave(inquiry.text)  # type: ignore[no-any-return]  # tests return wrong types on purpose
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -222,12 +225,13 @@ def service(
     bundles: NoBundles | None = None,
     data: Mapping[str, Any] | None = None,
     content_limit: int = 1000,
+    hooks: Hooks = NO_HOOKS,
 ) -> OrchestrationService:
     """The service over these detectors, all of them primary unless `plan` says otherwise."""
     fixed = raw_plan([one.descriptor.name for one in detectors]) if plan is None else plan
     parse_plan(fixed)
     return OrchestrationService(
-        {one.descriptor.name: one for one in detectors},
+        DetectorRoster(SmallCatalogue(), {one.descriptor.name: one for one in detectors}),
         engine or FixedEngine(fixed),
         bundles or NoBundles(),
         [make_bundle("default", "1.0.0", "for tests", {}, data or {})],
@@ -235,6 +239,7 @@ def service(
         HmacDigests(),
         "0.0.1",
         content_limit,
+        hooks,
     )
 
 

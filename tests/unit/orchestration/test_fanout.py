@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from time import perf_counter
+from time import monotonic
 
 import pytest
 
@@ -19,9 +19,9 @@ def call(name: str, detector: ScriptedDetector, timeout_s: float = 1.0) -> Call:
 
 async def test_detectors_run_at_the_same_time() -> None:
     calls = [call(name, ScriptedDetector(name, behave=sleeps(0.05))) for name in "abcdef"]
-    began = perf_counter()
-    await FanOut().run(calls, "x", began, 1.0)
-    assert perf_counter() - began < 0.15
+    began = monotonic()
+    await FanOut().run(calls, "x", (), began, 1.0)
+    assert monotonic() - began < 0.15
     assert all(one.answer is not None and one.elapsed_ms >= 45 for one in calls)
 
 
@@ -29,26 +29,26 @@ async def test_each_detector_has_its_own_limit_and_nobody_else_waits_or_stops_fo
     slow, slower = ScriptedDetector("slow", behave=sleeps(5)), ScriptedDetector("slower", behave=sleeps(5))
     fine = ScriptedDetector("fine", behave=sleeps(0.06))
     calls = [call("slow", slow, 0.02), call("slower", slower, 0.04), call("fine", fine)]
-    began = perf_counter()
-    await FanOut().run(calls, "x", began, 1.0)
+    began = monotonic()
+    await FanOut().run(calls, "x", (), began, 1.0)
     assert [one.status for one in calls] == [DetectorStatus.TIMEOUT, DetectorStatus.TIMEOUT, DetectorStatus.SUCCESS]
     assert calls[0].elapsed_ms < calls[1].elapsed_ms < 60
     assert (slow.cancelled, slower.cancelled, fine.cancelled) == (1, 1, 0)
-    assert perf_counter() - began < 0.2
+    assert monotonic() - began < 0.2
 
 
 async def test_the_deadline_stands_over_every_limit() -> None:
     calls = [call("a", ScriptedDetector("a", behave=sleeps(5)), 5.0), call("b", ScriptedDetector("b"), 5.0)]
-    began = perf_counter()
-    await FanOut().run(calls, "x", began, 0.03)
+    began = monotonic()
+    await FanOut().run(calls, "x", (), began, 0.03)
     assert [one.status for one in calls] == [DetectorStatus.TIMEOUT, DetectorStatus.SUCCESS]
-    assert perf_counter() - began < 0.2
+    assert monotonic() - began < 0.2
 
 
 async def test_a_detector_is_skipped_where_no_time_is_left() -> None:
     detector = ScriptedDetector("a")
     calls = [call("a", detector)]
-    await FanOut().run(calls, "x", perf_counter() - 2.0, 1.0)
+    await FanOut().run(calls, "x", (), monotonic() - 2.0, 1.0)
     assert (calls[0].status, calls[0].elapsed_ms, detector.asked) == (DetectorStatus.SKIPPED, 0.0, 0)
     assert calls[0].fault is not None
     assert calls[0].fault.code == "DEADLINE_PASSED"
@@ -67,9 +67,9 @@ async def test_a_detector_that_ignores_cancelling_does_not_hold_the_answer() -> 
 
     fan_out = FanOut()
     calls = [call("a", ScriptedDetector("a", behave=stubborn), 0.02), call("b", ScriptedDetector("b"))]
-    began = perf_counter()
-    await fan_out.run(calls, "x", began, 1.0)
-    assert perf_counter() - began < 0.2
+    began = monotonic()
+    await fan_out.run(calls, "x", (), began, 1.0)
+    assert monotonic() - began < 0.2
     assert [one.status for one in calls] == [DetectorStatus.TIMEOUT, DetectorStatus.SUCCESS]
     assert fan_out.stragglers == 1
     release.set()
@@ -81,7 +81,7 @@ async def test_cancelling_the_run_cancels_every_detector() -> None:
     detectors = [ScriptedDetector(name, behave=sleeps(5)) for name in "abc"]
     others = asyncio.all_tasks()
     run = asyncio.create_task(
-        FanOut().run([call(one.descriptor.name, one, 5) for one in detectors], "x", perf_counter(), 5.0)
+        FanOut().run([call(one.descriptor.name, one, 5) for one in detectors], "x", (), monotonic(), 5.0)
     )
     await asyncio.sleep(0.01)
     run.cancel()
@@ -106,7 +106,7 @@ async def test_what_a_late_detector_raises_is_never_printed() -> None:
     loop.set_exception_handler(lambda _, context: seen.append(context))
     try:
         calls = [call("a", ScriptedDetector("a", behave=angry), 0.01)]
-        await FanOut().run(calls, "content to keep quiet about", perf_counter(), 1.0)
+        await FanOut().run(calls, "content to keep quiet about", (), monotonic(), 1.0)
         gc.collect()
         await asyncio.sleep(0)
     finally:
@@ -116,5 +116,5 @@ async def test_what_a_late_detector_raises_is_never_printed() -> None:
 
 async def test_an_answer_that_is_there_is_not_thrown_away_for_a_late_neighbour() -> None:
     calls = [call("a", ScriptedDetector("a", behave=says(("EMAIL", 0.9)))), call("b", ScriptedDetector("b"), 0.01)]
-    await FanOut().run(calls, "x", perf_counter(), 1.0)
+    await FanOut().run(calls, "x", (), monotonic(), 1.0)
     assert calls[0].answer is not None

@@ -18,7 +18,7 @@ DESCRIPTOR = DetectorDescriptor("a", "acme", "1.0", (EMAIL,), (), (), 0.1)
 
 
 def read(answer: object, content: str = CONTENT) -> Reading:
-    return FindingReader(SmallCatalogue(), HmacDigests()).read("t1", content, DESCRIPTOR, answer)
+    return FindingReader(SmallCatalogue(), HmacDigests()).read("t1", content, (), DESCRIPTOR, {}, answer)
 
 
 def finding(label: Any = "EMAIL", score: Any = 0.9, start: Any = None, end: Any = None) -> Inspection:

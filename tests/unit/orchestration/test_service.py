@@ -26,13 +26,12 @@ from llama_mapper.domain.kernel.errors import (
 )
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.ports import DetectorFailed, DetectorUnavailable, Inspection, RawFinding
-from llama_mapper.domain.orchestration.service import OrchestrationService
+from llama_mapper.domain.orchestration.roster import DetectorRoster
 from tests.unit.orchestration.support import (
     EMAIL,
     SECRET,
     TOXIC,
     FixedEngine,
-    HmacDigests,
     NoBundles,
     ScriptedDetector,
     SmallCatalogue,
@@ -246,9 +245,7 @@ async def test_an_invalid_plan_names_its_policy_and_the_path() -> None:
 )
 def test_a_detector_that_declares_itself_wrongly_is_refused_at_the_start(name: str, detector: ScriptedDetector) -> None:
     with pytest.raises(ConfigurationError):
-        OrchestrationService(
-            {name: detector}, FixedEngine({}), NoBundles(), (), SmallCatalogue(), HmacDigests(), "1", 10
-        )
+        DetectorRoster(SmallCatalogue(), {name: detector})
 
 
 # --- languages and categories ----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from llama_mapper.domain.orchestration.bundle import bundle_digest, check_bundle
 from llama_mapper.domain.orchestration.model import LanguageGaps, Plan
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle
+from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
 from tests.unit.orchestration.support import (
     ATTACK,
@@ -228,7 +229,7 @@ async def test_the_whole_service_runs_on_the_shipped_policy() -> None:
         "noop_3": ScriptedDetector("noop_3", (ATTACK,)),
     }
     subject = OrchestrationService(
-        detectors,
+        DetectorRoster(SmallCatalogue(), detectors),
         RegorusPolicyEngine(),
         NoBundles(),
         load_shipped_bundles(),

@@ -1,0 +1,1 @@
+"""Assessments in the background: fair order, bounded memory, state that survives the process."""

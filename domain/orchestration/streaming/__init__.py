@@ -1,0 +1,1 @@
+"""Judging a text while it is written."""

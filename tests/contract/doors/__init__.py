@@ -1,0 +1,1 @@
+"""What the HTTP doors promise, through the real application."""

@@ -1,0 +1,1 @@
+"""What running jobs promises, over real stores."""

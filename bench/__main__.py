@@ -6,13 +6,14 @@ import argparse
 
 import uvloop
 
-from bench import chain, detectors, labels, server, startup
+from bench import chain, detectors, guards, labels, server, startup
 
 _PARTS = {
     "startup": startup.run,
     "chain": chain.run,
     "labels": labels.run,
     "detectors": detectors.run,
+    "guards": guards.run,
     "server": server.run,
 }
 

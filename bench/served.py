@@ -47,7 +47,7 @@ async def _product(port: int, data_dir: Path) -> None:
     from llama_mapper.entrypoints.http.services import application_of
     from llama_mapper.entrypoints.settings import Settings
 
-    settings = Settings.load(data_dir=data_dir, detectors=(), port=port)
+    settings = Settings.load(data_dir=data_dir, detectors=(), port=port, response_cache_ttl_s=0)
     start_logging(settings)
     async with running_monolith(settings, noops()) as running:
         await _serve(application_of(running, settings, front=True), port)

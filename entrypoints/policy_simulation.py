@@ -19,6 +19,7 @@ from llama_mapper.domain.contracts.policy_simulation import (
     VerdictChange,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
+from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.orchestration.model import Plan
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
@@ -138,14 +139,15 @@ def _report(bundle: PolicyBundle, tally: SimulationTally) -> PolicySimulation:
 
 
 def version_finder(
-    shipped: Sequence[PolicyBundle], newest: Callable[[str, str], Awaitable[PolicyBundle | None]]
+    shipped: Sequence[PolicyBundle], get: Callable[[str, str, str], Awaitable[PolicyBundle | None]]
 ) -> FindVersion:
-    """Finds the newest stored version of a tenant's bundle, and the shipped one, by its version."""
+    """Finds a stored version of a bundle, the tenant's own, then one for everybody, then the shipped one."""
 
     async def find(tenant_id: str, name: str, version: str) -> PolicyBundle:
-        own = await newest(tenant_id, name)
-        candidates = [*shipped] if own is None else [own, *shipped]
-        for bundle in candidates:
+        for owner in (tenant_id, EVERYONE):
+            if (own := await get(owner, name, version)) is not None:
+                return own
+        for bundle in shipped:
             if (bundle.name, bundle.version) == (name, version):
                 return bundle
         raise PolicyEnforcementError(f"there is no policy bundle '{name}@{version}'", ErrorCode.POLICY_NOT_FOUND)

@@ -133,6 +133,12 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, Field(max_length=64)] = ()
     """Addresses or networks of proxies whose `X-Forwarded-For` tells the client's address, in the environment separated
     by commas. Unset: the client is whoever connects."""
+    policy_four_eyes: bool = True
+    """Whether another person than its author must approve a version of a policy bundle. Off is for a single operator,
+    who must still say so with each approval; it is recorded."""
+
+    max_inflight_requests: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Requests that are judged at one time; one more is refused with 429 `DETECTOR_OVERLOADED` and `Retry-After`."""
 
     history_window_days: Annotated[int, Field(ge=1, le=90)] = 30
     """Days of earlier findings that patterns and risk are computed from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, MetaData, Table, UniqueConstraint
 
 from llama_mapper.adapters.platform.columns import ExactText, Moment
 
@@ -22,7 +22,29 @@ POLICY_BUNDLES = Table(
     UniqueConstraint("tenant_id", "name", "version", name="policy_bundles_once"),
     Index("policy_bundles_newest", "tenant_id", "name", "position"),
 )
-"""One row a version; `position` grows, so that the newest version is the one added last. `modules`, `data`: JSON."""
+"""One row a version, never changed; `position` grows, so that versions sort by age. `modules`, `data`: JSON."""
+
+POLICY_EVENTS = Table(
+    "policy_events",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("step", ExactText, nullable=False),
+    Column("version", ExactText),
+    Column("who", ExactText, nullable=False),
+    Column("door", ExactText, nullable=False),
+    Column("keyless", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", ExactText, nullable=False),
+    Column("waiver", ExactText),
+    Column("key_name", ExactText),
+    Column("content_type", ExactText),
+    Column("enforcement", ExactText),
+    Column("percent", Integer),
+    Column("previous", Integer),
+)
+"""One row a step in the life of a bundle, never changed; `enforcement` is null where the step is about no scope."""
 
 DETECTOR_RECORDS = Table(
     "detector_records",

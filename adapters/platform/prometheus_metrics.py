@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from llama_mapper.domain.contracts.assessment import Assessment
 
@@ -97,6 +98,10 @@ class PrometheusMetrics:
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Add a gauge that is read when the metrics are."""
         Gauge(name, description, registry=self._registry).set_function(read)
+
+    def register(self, collector: Collector) -> None:
+        """Add metrics that are made when they are read."""
+        self._registry.register(collector)
 
     def render(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text format, and its media type."""

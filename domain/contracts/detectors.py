@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from llama_mapper.domain.contracts.base import (
     CanonicalId,
@@ -56,6 +56,16 @@ class FmsDetector(Contract):
     endpoint: FmsEndpoint = FmsEndpoint.CONTENTS
     params: Annotated[dict[Identifier, JsonValue], Field(max_length=32)] = Field(default_factory=dict)
     """Sent as `detector_params`."""
+    label_field: Literal["detection", "detection_type"] = "detection"
+    """Which field of a detection names what was found; sequence classifiers give it as the type."""
+    clean_labels: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
+    """Labels that say that nothing was found, such as `safe` or `No`."""
+    context_type: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")] = "docs"
+    """For `context/doc`: what the documents are called. The orchestrator of this API sends `docs`, its document lists
+    `chunks`, `document` and `url`."""
+
+
+LABEL_IS_KEY = "key"
 
 
 class HttpJsonDetector(Contract):
@@ -66,13 +76,16 @@ class HttpJsonDetector(Contract):
     """The request's body; a string value that is exactly `{{text}}` becomes the text, `{{messages}}` the messages."""
     findings: _JsonPath = "$"
     """Nodes of the answer, one a finding; the paths below are relative to a node."""
-    label: _JsonPath = "$.label"
+    label: _JsonPath | Literal["key"] = "$.label"
+    """`key`: the name or index under which the node is, for answers that map labels to scores."""
     score: _JsonPath | None = "$.score"
     """Null: every finding has the score 1."""
     start: _JsonPath | None = None
     end: _JsonPath | None = None
     score_scale: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """What the detector's highest score is: scores are divided by it."""
+    min_score: Score = 0.0
+    """Nodes with a lower score, after scaling, are no findings."""
     clean_labels: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
     """Labels that say that nothing was found."""
 
@@ -135,7 +148,7 @@ class ResilienceTerms(Contract):
     half_open_probes: Annotated[int, Field(ge=1, le=16)] = 1
     """Calls let through at one time while it is half open."""
     retry_budget: Score = 0.2
-    """Retries and hedges admitted for each first attempt, over the last ten seconds."""
+    """Retries and hedges admitted for each first attempt, over the last ten seconds; ten in any case, but none if 0."""
     probe_interval_ms: Annotated[int, Field(ge=10, le=3_600_000)] = 10_000
     """Milliseconds between two active health probes, give or take a tenth; sooner after a failure."""
 
@@ -148,6 +161,7 @@ class DetectorDefinition(Contract):
     """With `vendor_version` the key of its vocabulary in the catalogue."""
     vendor_version: VersionText
     url: _Url
+    """Base address of the service; of kind `http_json` the whole address. An OpenAI-compatible one may end in `/v1`."""
     protocol: DetectorProtocol
     categories: Annotated[tuple[CategoryId, ...], Field(max_length=64)] = ()
     """Risk categories that its silence speaks for."""
@@ -168,6 +182,12 @@ class DetectorDefinition(Contract):
     credential: Credential | None = None
     resilience: ResilienceTerms = ResilienceTerms()
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.window_chars is not None and self.window_overlap_chars * 2 >= self.window_chars:
+            raise ValueError("window_overlap_chars must be less than half of window_chars")
+        return self
 
 
 class DetectorSource(StrEnum):

@@ -305,6 +305,26 @@ class RoutingPlan(Contract):
     """How findings are replaced where the verdict is `redact`: by risk category, domain (`pii.*`) or `*`."""
 
 
+class PolicyLevel(StrEnum):
+    """For whom a policy bundle was activated, nearest first; the nearest decides."""
+
+    KEY = "key"
+    TENANT = "tenant"
+    GLOBAL = "global"
+    SHIPPED = "shipped"
+
+
+class PolicyTraceStep(Contract):
+    """One activation of the named bundle that was considered for a request."""
+
+    level: PolicyLevel
+    bundle: Identifier
+    version: VersionText | None
+    """Null where the bundle was taken out of force at this level."""
+    chosen: bool
+    reason: ShortText
+
+
 class PolicyDecision(Contract):
     """Which policy decided, what it chose, and why."""
 
@@ -315,6 +335,8 @@ class PolicyDecision(Contract):
     routing_reason: ShortText
     coverage_method: CoverageMethod
     plan: RoutingPlan
+    policy_trace: Annotated[tuple[PolicyTraceStep, ...], Field(max_length=32)] = ()
+    """Every activation that was considered, in this order; one of them was chosen."""
 
 
 class VerdictReason(Contract):

@@ -20,6 +20,8 @@ class ErrorCode(StrEnum):
     POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
     POLICY_INVALID = "POLICY_INVALID"
     POLICY_SCHEMA_UNSUPPORTED = "POLICY_SCHEMA_UNSUPPORTED"
+    POLICY_STATE = "POLICY_STATE"
+    FOUR_EYES = "FOUR_EYES"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
@@ -163,6 +165,8 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
     ErrorCode.POLICY_SCHEMA_UNSUPPORTED: PolicyEnforcementError,
+    ErrorCode.POLICY_STATE: PolicyEnforcementError,
+    ErrorCode.FOUR_EYES: AuthorizationError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +11,9 @@ from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, Val
 
 TENANT_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 LOCAL_TENANT = "local"
+EVERYONE = "*"
+"""Owns what holds for all tenants. No tenant id looks like this, so that no credential can ever act for it."""
+
 _TENANT = re.compile(TENANT_PATTERN)
 
 
@@ -27,6 +31,7 @@ class Principal:
     """Who is calling: a credential's name, its tenant and its scopes.
 
     A principal with scope `internal` is another context of this product and acts for the tenant its request names.
+    `keyless` says that nobody showed a credential: the installation has none, and the name proves nothing.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Principal:
     scopes: frozenset[Scope]
     key_id: str | None = field(default=None, compare=False)
     """The API key's id, by which its requests are counted; None where the caller has no API key."""
+    keyless: bool = False
 
     def __post_init__(self) -> None:
         if not _TENANT.fullmatch(self.tenant_id):
@@ -57,3 +63,16 @@ class Principal:
         if named is None or named == self.tenant_id:
             return self.tenant_id
         raise AuthorizationError("the request names another tenant than the credential's", ErrorCode.TENANT_MISMATCH)
+
+    def key_name_for(self, tenant_id: str) -> str | None:
+        """The name of the API key that acts for `tenant_id`; None if it is another's, a link's, or nobody's."""
+        if self.keyless or self.tenant_id != tenant_id or Scope.INTERNAL in self.scopes:
+            return None
+        return self.name
+
+
+CURRENT_PRINCIPAL: ContextVar[Principal | None] = ContextVar("llama_mapper_principal", default=None)
+"""Who is calling, as the door has authenticated it; None where nobody was asked for a credential.
+
+Set by doors alone. It is no field of a request, so that no caller can claim to be another.
+"""

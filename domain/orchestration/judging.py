@@ -16,6 +16,8 @@ from llama_mapper.domain.contracts.orchestration import (
     Finding,
     OrchestrationOptions,
     OrchestrationResponse,
+    PolicyDecision,
+    ShadowVerdict,
     Verdict,
 )
 from llama_mapper.domain.kernel.ids import new_id
@@ -182,6 +184,8 @@ def response_of(
     asked: OrchestrationOptions,
     route: Route,
     *,
+    decision: PolicyDecision,
+    shadows: tuple[ShadowVerdict, ...] = (),
     tenant_id: str,
     length: int,
     language: str | None,
@@ -219,8 +223,9 @@ def response_of(
         aggregation_summary=judgement.summary,
         coverage_achieved=judgement.coverage.achieved,
         coverage=judgement.coverage,
-        policy=route.decision,
+        policy=decision,
         verdict=judgement.verdict,
+        shadows=shadows,
         processing_time_ms=(ended - began) * 1e3,
         version_info=route.version_info,
         provenance=(*provenance, *told),

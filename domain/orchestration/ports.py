@@ -185,22 +185,6 @@ class PolicyEngine(Protocol):
         ...
 
 
-class PolicyBundles(Protocol):
-    """Where policy bundles are kept. A bundle's versions are immutable."""
-
-    async def get(self, tenant_id: str, name: str) -> PolicyBundle | None:
-        """The newest version of the tenant's bundle `name`, or None."""
-        ...
-
-    async def put(self, tenant_id: str, bundle: PolicyBundle) -> None:
-        """Add a version; raise `CONFLICT` if the tenant has this name and version with another digest."""
-        ...
-
-    async def list(self, tenant_id: str) -> Sequence[PolicyBundle]:
-        """The newest version of each of the tenant's bundles, by name."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class DetectorRecord:
     """That a detector version was in service between two moments."""

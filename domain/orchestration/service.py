@@ -21,11 +21,13 @@ from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.fanout import FanOut
 from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, restated
+from llama_mapper.domain.orchestration.lifecycle.ports import PolicyStandings
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
-from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyBundles, PolicyEngine, TextDigests
+from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine, TextDigests
 from llama_mapper.domain.orchestration.response_cache import ResponseCache, Slot
 from llama_mapper.domain.orchestration.roster import DetectorRoster, info_of
 from llama_mapper.domain.orchestration.routing import Router
+from llama_mapper.domain.orchestration.shadows import ShadowRun
 from llama_mapper.domain.orchestration.streaming.stream import TextStream
 
 
@@ -40,7 +42,7 @@ class OrchestrationService:
         self,
         roster: DetectorRoster,
         engine: PolicyEngine,
-        bundles: PolicyBundles,
+        bundles: PolicyStandings,
         shipped: Sequence[PolicyBundle],
         catalogue: CatalogueView,
         digests: TextDigests,
@@ -50,7 +52,7 @@ class OrchestrationService:
         cache: ResponseCache | None = None,
     ) -> None:
         self._roster = roster
-        self._policies = PolicyDirectory(bundles, shipped)
+        self._policies = PolicyDirectory(bundles, shipped, digests)
         self._router = Router(roster, engine, catalogue, service_version)
         self._judge = Judge(catalogue, digests)
         self._fan_out = FanOut()
@@ -68,23 +70,30 @@ class OrchestrationService:
         told: list[ProvenanceEntry] = []
         if self._hooks:
             request = await self._hooks.before(request, told)
-        bundle = await self._policies.find(tenant_id, request.policy_bundle)
-        route = await self._router.route(bundle, tenant_id, request)
+        resolution = await self._policies.find(tenant_id, request)
+        route = await self._router.route(resolution.bundle, tenant_id, request)
         policy_ms = (monotonic() - began) * 1e3
         slot: Slot | None = None
         if self._cache is not None:
+            digests = (route.decision.policy_digest, *(bundle.digest for bundle in resolution.shadows))
             known, slot = await self._cache.find(
                 tenant_id,
                 text,
                 turns,
                 request,
                 detectors=self._roster.fingerprint,
-                policy=" ".join((route.decision.policy_digest, *route.decision.selected_detectors)),
+                policy=" ".join((*digests, *route.decision.selected_detectors)),
             )
             if known is not None:
+                known = known.model_copy(update={"policy": resolution.explain(route.decision)})
                 return await self._hooks.verdict(known) if self._hooks else known
         calls = [call_for(seat) for seat in route.seats]
-        to_ask = [call for call in calls if call is not None and call.fault is None]
+        shadows: ShadowRun | None = None
+        if resolution.shadows:
+            shadows = await ShadowRun.prepared(self._router, resolution.shadows, tenant_id, request, route, calls, told)
+            to_ask = shadows.calls
+        else:
+            to_ask = [call for call in calls if call is not None and call.fault is None]
         if to_ask:
             await self._fan_out.run(to_ask, text, turns, began, route.plan.timeout_ms / 1e3)
         gathered = monotonic()
@@ -101,6 +110,8 @@ class OrchestrationService:
         response = response_of(
             request,
             route,
+            decision=resolution.explain(route.decision),
+            shadows=() if shadows is None else shadows.verdicts(self._judge, tenant_id, text, turns),
             tenant_id=tenant_id,
             length=len(text),
             language=language,
@@ -119,10 +130,11 @@ class OrchestrationService:
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""
         tenant_id = self._admitted(start, 0)
-        bundle = await self._policies.find(tenant_id, start.policy_bundle)
-        route = await self._router.route(bundle, tenant_id, start)
+        resolution = await self._policies.find(tenant_id, start)
+        route = await self._router.route(resolution.bundle, tenant_id, start)
+        decision = resolution.explain(route.decision)
         return TextStream(
-            start, tenant_id, route, self._judge, self._fan_out, self._content_limit, self._service_version
+            start, tenant_id, route, decision, self._judge, self._fan_out, self._content_limit, self._service_version
         )
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:

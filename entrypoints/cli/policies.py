@@ -1,21 +1,43 @@
-"""`llama-mapper policies`: the policy bundles that requests may name."""
+"""`llama-mapper policies`: the life of policy bundles, from a draft to what requests get."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from llama_mapper.domain.orchestration.ports import PolicyBundle
+    from pydantic import BaseModel
+
+    from llama_mapper.domain.contracts.policies import PolicyActivationList, PolicyScope, PolicyVersionInfo
+    from llama_mapper.entrypoints.containers.policies import Policies
+
+Result = TypeVar("Result")
+Model = TypeVar("Model", bound="BaseModel")
 
 app = typer.Typer(help="Policy bundles: which detectors run, what must be covered, what follows.")
 
+Folder = Annotated[Path, typer.Argument(help="Folder with bundle.json, *.rego and data.json.")]
+Bundle = Annotated[str, typer.Argument(help="The bundle's name.")]
+Version = Annotated[str, typer.Argument(help="The version.")]
 Tenant = Annotated[str, typer.Option(help="Whose bundles.")]
+Everyone = Annotated[
+    bool, typer.Option("--global", help="The bundles that hold for all tenants, instead of a tenant's.")
+]
+Person = Annotated[str | None, typer.Option("--as", help="Who does this; default: this machine's user.")]
+NoteText = Annotated[str, typer.Option("--note", help="Why, for the record.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Key = Annotated[str | None, typer.Option(help="Only for the API key of this name.")]
+Kind = Annotated[str | None, typer.Option("--content-type", help="Only for content of this type.")]
+Monitor = Annotated[bool, typer.Option("--monitor", help="Beside what decides, to be reported and never enforced.")]
 
 
 @app.callback()
@@ -25,39 +47,407 @@ def _group() -> None:
 
 @app.command()
 def add(
-    folder: Annotated[Path, typer.Argument(help="Folder with bundle.json, *.rego and data.json.")],
+    folder: Folder,
     tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Check the bundle in FOLDER and store it; running servers use it within a second. A version is stored once."""
-    from llama_mapper.entrypoints.containers.policies import open_policies
-    from llama_mapper.entrypoints.settings import Settings
+    """Draft, validate, approve and activate the bundle in FOLDER: for a single operator.
 
-    async def run() -> PolicyBundle:
-        async with open_policies(Settings.load(data_dir=data_dir)) as policies:
-            return await policies.add(tenant, folder)
+    It needs an installation without API keys, or the setting policy_four_eyes off. The record says that nobody else
+    has approved it.
+    """
+    owner = _owner(tenant, everyone)
+    _tell_version(_run(lambda policies: policies.add(owner, folder, note), person, data_dir), as_json)
 
-    bundle = asyncio.run(run())
-    typer.echo(f"{bundle.applied} {bundle.digest}")
+
+@app.command()
+def draft(
+    folder: Folder,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Store the bundle in FOLDER as a draft. A version is stored once and never changes."""
+    owner = _owner(tenant, everyone)
+    _tell_version(_run(lambda policies: policies.draft(owner, folder, note), person, data_dir), as_json)
+
+
+@app.command()
+def validate(
+    bundle: Bundle,
+    version: Version,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Examine a draft; exit status 1 if it is not valid."""
+    owner = _owner(tenant, everyone)
+    found = _run(lambda policies: policies.lifecycle.validate(owner, bundle, version, policies.actor), person, data_dir)
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        for problem in found.problems:
+            typer.echo(_plain(f"{problem.severity}: {problem.code}: {problem.path}: {problem.message}"))
+        _tell_version(found.version, False)
+    raise typer.Exit(0 if found.valid else 1)
+
+
+@app.command()
+def approve(
+    bundle: Bundle,
+    version: Version,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    single_operator: Annotated[
+        bool, typer.Option("--single-operator", help="Approve alone, where that is permitted; it is recorded.")
+    ] = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Approve a validated version that another person drafted."""
+    from llama_mapper.domain.contracts.policies import PolicyApproval
+
+    owner = _owner(tenant, everyone)
+    approval = _given(PolicyApproval, note=note, single_operator=single_operator)
+    approved = _run(
+        lambda policies: policies.lifecycle.approve(owner, bundle, version, approval, policies.actor), person, data_dir
+    )
+    _tell_version(approved, as_json)
+
+
+@app.command()
+def reject(
+    bundle: Bundle,
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Refuse a version that is not approved yet, for good."""
+    from llama_mapper.domain.contracts.policies import PolicyRefusal
+
+    owner, refusal = _owner(tenant, everyone), _given(PolicyRefusal, reason=reason)
+    refused = _run(
+        lambda policies: policies.lifecycle.reject(owner, bundle, version, refusal, policies.actor), person, data_dir
+    )
+    _tell_version(refused, as_json)
+
+
+@app.command()
+def withdraw(
+    bundle: Bundle,
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Take a version back that was never in force, for good."""
+    from llama_mapper.domain.contracts.policies import PolicyRefusal
+
+    owner, refusal = _owner(tenant, everyone), _given(PolicyRefusal, reason=reason)
+    withdrawn = _run(
+        lambda policies: policies.lifecycle.withdraw(owner, bundle, version, refusal, policies.actor), person, data_dir
+    )
+    _tell_version(withdrawn, as_json)
+
+
+@app.command()
+def activate(
+    bundle: Bundle,
+    version: Version,
+    percent: Annotated[int, typer.Option(min=1, max=100, help="For this share of the traffic.")] = 100,
+    key: Key = None,
+    kind: Kind = None,
+    monitor: Monitor = False,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put an approved version in force; running servers use it within two seconds."""
+    from llama_mapper.domain.contracts.policies import PolicyActivationRequest
+
+    owner = _owner(tenant, everyone)
+    request = _given(PolicyActivationRequest, scope=_scope(key, kind, monitor), percent=percent, note=note)
+    now = _run(
+        lambda policies: policies.lifecycle.activate(owner, bundle, version, request, policies.actor), person, data_dir
+    )
+    _tell_activations(bundle, now, as_json)
+
+
+@app.command()
+def deactivate(
+    bundle: Bundle,
+    key: Key = None,
+    kind: Kind = None,
+    monitor: Monitor = False,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Leave a scope without a version of its own, so that the next level decides."""
+    from llama_mapper.domain.contracts.policies import PolicyScopeRequest
+
+    owner, request = _owner(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
+    now = _run(lambda policies: policies.lifecycle.deactivate(owner, bundle, request, policies.actor), person, data_dir)
+    _tell_activations(bundle, now, as_json)
+
+
+@app.command()
+def rollback(
+    bundle: Bundle,
+    key: Key = None,
+    kind: Kind = None,
+    monitor: Monitor = False,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Return a scope to what was in force before its last change."""
+    from llama_mapper.domain.contracts.policies import PolicyScopeRequest
+
+    owner, request = _owner(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
+    now = _run(lambda policies: policies.lifecycle.rollback(owner, bundle, request, policies.actor), person, data_dir)
+    _tell_activations(bundle, now, as_json)
 
 
 @app.command("list")
-def list_bundles(tenant: Tenant = "local", data_dir: DataDir = None) -> None:
-    """List the bundles that requests of the tenant may name, its own before shipped ones of the same name."""
-    from rich.console import Console
-    from rich.table import Table
+def list_bundles(
+    bundle: Annotated[str | None, typer.Argument(help="A bundle, to list its versions.")] = None,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List a bundle's versions, or the tenant's, the global and the shipped bundles with what is in force of them."""
+    owner = _owner(tenant, everyone)
+    if bundle is None:
+        listed = _run(lambda policies: policies.overview(owner), None, data_dir)
+        if as_json:
+            typer.echo(json.dumps([asdict(one) for one in listed]))
+        else:
+            rows = ((one.bundle, one.version, one.origin, one.state, one.description) for one in listed)
+            _table(("bundle", "version", "from", "state", "description"), rows)
+        return
+    versions = _run(lambda policies: policies.lifecycle.versions(owner, bundle), None, data_dir)
+    if as_json:
+        typer.echo(versions.model_dump_json())
+        return
+    rows = (
+        (one.version, one.state, one.author, one.drafted_at.isoformat(timespec="seconds"), one.description)
+        for one in versions.items
+    )
+    _table(("version", "state", "author", "drafted", "description"), rows)
 
+
+@app.command()
+def show(
+    bundle: Bundle,
+    version: Annotated[str | None, typer.Argument(help="A version; default: what is in force.")] = None,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show a version with its content, or what is in force of a bundle."""
+    owner = _owner(tenant, everyone)
+    if version is None:
+        _tell_activations(
+            bundle, _run(lambda policies: policies.lifecycle.activations(owner, bundle), None, data_dir), as_json
+        )
+        return
+    detail = _run(lambda policies: policies.lifecycle.version(owner, bundle, version), None, data_dir)
+    if as_json:
+        typer.echo(detail.model_dump_json())
+        return
+    _tell_version(detail, False)
+    for path, source in sorted(detail.modules.items()):
+        typer.echo(_plain(f"--- {path}\n{source}"))
+    typer.echo(f"--- data\n{json.dumps(detail.data, indent=2)}")
+
+
+@app.command()
+def history(
+    bundle: Bundle,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many steps.")] = 100,
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print what happened to a bundle, newest first."""
+    owner = _owner(tenant, everyone)
+    told = _run(lambda policies: policies.lifecycle.history(owner, bundle, limit=limit), None, data_dir)
+    if as_json:
+        typer.echo(told.model_dump_json())
+        return
+    rows = (
+        (
+            str(event.number),
+            event.at.isoformat(timespec="seconds"),
+            event.step,
+            event.version or "",
+            "" if event.scope is None else f"{_where(event.scope)} {event.percent} %",
+            f"{event.who} ({event.door}{', keyless' if event.keyless else ''})",
+            event.note if event.waiver is None else f"[no second person: {event.waiver}] {event.note}",
+        )
+        for event in told.items
+    )
+    _table(("step", "at", "what", "version", "scope", "who", "note"), rows)
+
+
+@app.command()
+def diff(
+    bundle: Bundle,
+    before: Annotated[str, typer.Argument(help="The earlier version.")],
+    after: Annotated[str, typer.Argument(help="The later version.")],
+    tenant: Tenant = "local",
+    everyone: Everyone = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print how two versions differ: modules, data, and the plans that they give. Either may be the shipped one."""
+    owner = _owner(tenant, everyone)
+    found = _run(lambda policies: policies.lifecycle.difference(owner, bundle, before, after), None, data_dir)
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    for module in found.modules:
+        typer.echo(_plain(module.diff))
+    for value in found.data:
+        typer.echo(_plain(f"data {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}"))
+    for decision in found.decisions:
+        kind = f"plan for {decision.content_type} content in mode {decision.processing_mode}"
+        for error in (decision.before_error, decision.after_error):
+            if error is not None:
+                typer.echo(_plain(f"{kind}: {error}"))
+        for value in decision.differences:
+            typer.echo(_plain(f"{kind} {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}"))
+    typer.echo(f"{len(found.decisions)} of {found.decisions_compared} kinds of request get another plan")
+
+
+def _run(use: Callable[[Policies], Awaitable[Result]], person: str | None, data_dir: Path | None) -> Result:
     from llama_mapper.entrypoints.containers.policies import open_policies
     from llama_mapper.entrypoints.settings import Settings
 
-    async def run() -> list[tuple[str, PolicyBundle]]:
-        async with open_policies(Settings.load(data_dir=data_dir)) as policies:
-            own = await policies.stored.list(tenant)
-            shadowed = {bundle.name for bundle in own}
-            rest = [bundle for bundle in policies.shipped if bundle.name not in shadowed]
-            return [*(("own", bundle) for bundle in own), *(("shipped", bundle) for bundle in rest)]
+    async def run() -> Result:
+        async with open_policies(Settings.load(data_dir=data_dir), person or _user()) as policies:
+            return await use(policies)
 
-    table = Table("bundle", "version", "from", "description")
-    for origin, bundle in asyncio.run(run()):
-        table.add_row(bundle.name, bundle.version, origin, bundle.description)
+    return asyncio.run(run())
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
+
+
+def _owner(tenant: str, everyone: bool) -> str:
+    import re
+
+    from llama_mapper.domain.kernel.errors import ValidationError
+    from llama_mapper.domain.kernel.tenancy import EVERYONE, TENANT_PATTERN
+
+    if everyone:
+        return EVERYONE
+    if not re.fullmatch(TENANT_PATTERN, tenant):
+        raise ValidationError("a tenant id is 1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit")
+    return tenant
+
+
+def _scope(key: str | None, kind: str | None, monitor: bool) -> PolicyScope:
+    from llama_mapper.domain.contracts.policies import PolicyScope
+
+    return _given(PolicyScope, key=key, content_type=kind, enforcement="monitor" if monitor else "enforce")
+
+
+def _given(model: type[Model], **fields: object) -> Model:
+    """What was given as options, with contract errors in the kernel's words."""
+    from pydantic import ValidationError as PydanticError
+
+    from llama_mapper.domain.contracts.refusals import refusal_of
+
+    try:
+        return model.model_validate(fields, strict=False)
+    except PydanticError as error:
+        raise refusal_of(error)[0] from None
+
+
+def _tell_version(version: PolicyVersionInfo, as_json: bool) -> None:
+    if as_json:
+        typer.echo(version.model_dump_json())
+    else:
+        typer.echo(_plain(f"{version.bundle}@{version.version} {version.digest} {version.state}"))
+
+
+def _tell_activations(bundle: str, activations: PolicyActivationList, as_json: bool) -> None:
+    if as_json:
+        typer.echo(activations.model_dump_json())
+        return
+    rows = (
+        (
+            bundle,
+            one.version or "(out of force)",
+            one.level,
+            _where(one.scope),
+            f"{one.percent} %",
+            one.since.isoformat(timespec="seconds"),
+        )
+        for one in activations.items
+    )
+    _table(("bundle", "version", "level", "scope", "share", "since"), rows)
+
+
+def _where(scope: PolicyScope) -> str:
+    parts = [f"key {scope.key}" if scope.key else "all keys", scope.content_type or "all content", scope.enforcement]
+    return ", ".join(parts)
+
+
+def _table(columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> None:
+    """A table for people; in a pipe one line a row, separated by tabs."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(_plain(" ".join(cell.split())) for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(_plain(cell)) for cell in row))  # what others wrote is text, not markup
     Console().print(table)
+
+
+def _plain(text: str) -> str:
+    """The text without what would command a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)

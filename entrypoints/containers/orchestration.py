@@ -9,20 +9,24 @@ from dependency_injector import containers, providers
 
 from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
-from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.hooks import Hooks
-from llama_mapper.domain.orchestration.ports import Detector, PolicyBundle
+from llama_mapper.domain.orchestration.lifecycle.ports import DetectorsInService
+from llama_mapper.domain.orchestration.lifecycle.service import PolicyLifecycle
+from llama_mapper.domain.orchestration.ports import Detector, DetectorDescriptor, PolicyBundle
 from llama_mapper.domain.orchestration.response_cache import ResponseCache
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
+from llama_mapper.domain.orchestration.validation.trials import Registered
+from llama_mapper.domain.orchestration.validation.validator import DeepBundleValidator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
-from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, opa_engine
+from llama_mapper.entrypoints.containers.policy_engines import bounded_engine, bundle_validator, opa_engine
 from llama_mapper.entrypoints.containers.shared_state import SharedState
 from llama_mapper.entrypoints.settings import Settings
 
@@ -91,13 +95,28 @@ def _response_cache(
     return ResponseCache(shared.cache, digests, settings.response_cache_ttl_s, version)
 
 
+def _in_service(roster: DetectorRoster) -> DetectorsInService:
+    async def descriptors() -> Sequence[DetectorDescriptor]:
+        return [detector.descriptor for detector in roster.detectors.values()]
+
+    return descriptors
+
+
+def _validator(settings: Settings, catalogue: CatalogueView, roster: DetectorRoster) -> DeepBundleValidator:
+    async def registered() -> Sequence[Registered]:
+        descriptors = [detector.descriptor for detector in roster.detectors.values()]
+        return [Registered(one.name, one.categories, one.languages) for one in descriptors]
+
+    return bundle_validator(settings, registered, catalogue.categories)
+
+
 class OrchestrationContainer(containers.DeclarativeContainer):
     """Detectors in worker processes, policies in Rego, and the service over them."""
 
     platform = providers.DependenciesContainer()
     more_detectors = providers.Object(())
     database = providers.Singleton(database_for, platform.settings, "orchestration")
-    bundles = providers.Singleton(SqlPolicyBundles, database)
+    bundles = providers.Singleton(SqlPolicyRecords, database)
     records = providers.Singleton(SqlDetectorRecords, database)
     plugins = providers.Singleton(plugins_of, platform.settings, platform.catalogue, more_detectors)
     shipped = providers.Singleton(_bundles, plugins)
@@ -113,6 +132,16 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     )
     detectors = providers.Singleton(_detectors, pool, plugins, more_detectors)
     roster = providers.Singleton(DetectorRoster, platform.catalogue, detectors)
+    lifecycle = providers.Singleton(
+        PolicyLifecycle,
+        records=bundles,
+        shipped=shipped,
+        engine=engine,
+        validator=providers.Singleton(_validator, platform.settings, platform.catalogue, roster),
+        detectors=providers.Callable(_in_service, roster),
+        clock=platform.clock,
+        four_eyes=platform.settings.provided.policy_four_eyes,
+    )
     service = providers.Singleton(
         OrchestrationService,
         roster=roster,

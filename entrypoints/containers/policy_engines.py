@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ async def running_engine(settings: Settings, shipped: Sequence[PolicyBundle]) ->
 
 
 def bundle_validator(
-    settings: Settings, detectors: Callable[[], Sequence[Registered]], categories: Collection[str]
+    settings: Settings, detectors: Callable[[], Awaitable[Sequence[Registered]]], categories: Collection[str]
 ) -> DeepBundleValidator:
     """The deep validation of bundles, in a process of its own each time; always by the engine that is built in."""
     from llama_mapper.adapters.orchestration.policies.process_bundle_exercise import ProcessBundleExercise

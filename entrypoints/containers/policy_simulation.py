@@ -48,7 +48,7 @@ async def open_simulator(settings: Settings) -> AsyncIterator[PolicySimulator]:
     """The simulator for a command, without starting the product; detectors are those that were in service last."""
     from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
     from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
-    from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
+    from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
     from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
     from llama_mapper.adapters.platform.catalogue_files import load_catalogue
     from llama_mapper.entrypoints.containers.databases import database_for, open_database
@@ -66,5 +66,5 @@ async def open_simulator(settings: Settings) -> AsyncIterator[PolicySimulator]:
             engine=engine,
             catalogue=load_catalogue(),
             detectors=lambda: recorded_detectors(records),
-            find=version_finder(shipped, SqlPolicyBundles(orchestration).get),
+            find=version_finder(shipped, SqlPolicyRecords(orchestration).get),
         )

@@ -37,6 +37,6 @@ async def lint_folder(folder: Path, tenant_id: str, settings: Settings) -> Valid
 
     bundle = read_bundle(folder)
     async with open_database(database_for(settings, "orchestration")) as database:
-        detectors = await recorded_detectors(SqlDetectorRecords(database))
-    validator = bundle_validator(settings, lambda: detectors, load_catalogue().categories)
-    return await validator.validate(bundle, tenant_id)
+        records = SqlDetectorRecords(database)
+        validator = bundle_validator(settings, lambda: recorded_detectors(records), load_catalogue().categories)
+        return await validator.validate(bundle, tenant_id)

@@ -51,6 +51,7 @@ async def running_monolith(
             platform=platform,
             orchestration=orchestration.service(),
             streams=orchestration.service(),
+            policies=orchestration.lifecycle(),
             analysis=analysis.service(),
             mapping=mapping.service(),
             assessments=chain.service(),

@@ -11,6 +11,7 @@ from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 
@@ -42,6 +43,7 @@ class Running:
     checks: Mapping[str, ReadinessCheck]
     orchestration: OrchestrationApi | None = None
     streams: StreamingApi | None = None
+    policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     assessments: AssessmentApi | None = None

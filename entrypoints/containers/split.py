@@ -44,6 +44,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             platform=platform,
             orchestration=orchestration.service(),
             streams=orchestration.service(),
+            policies=orchestration.lifecycle(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)),

@@ -52,7 +52,7 @@ class FixedPaths:
         await route.app(scope, receive, send)
 
 
-def _first_match(routes: Sequence[Route], method: str, path: str) -> Route:
-    """The route that the router would take; there is one."""
+def _first_match(routes: Sequence[Route], method: str, path: str) -> Route | None:
+    """The route that the router would take."""
     asked = {"type": "http", "method": method, "path": path}
-    return next(route for route in routes if route.matches(asked)[0] is Match.FULL)
+    return next((route for route in routes if route.matches(asked)[0] is Match.FULL), None)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
+from starlette.convertors import CONVERTOR_TYPES, StringConvertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError
 from llama_mapper.domain.kernel.rate_limits import Allowance
-from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN, Principal, Scope
+from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.fixed_paths import Served
@@ -101,10 +103,13 @@ def routes_of(
         endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency)
         by_path.setdefault(operation.path, {})[operation.method] = endpoint
         names.setdefault(operation.path, operation.id)
-    return [
-        Route(path, Served(_by_method(endpoints)), methods=list(endpoints), name=names[path])
-        for path, endpoints in by_path.items()
-    ]
+    return [_route(path, endpoints, names[path]) for path, endpoints in by_path.items()]
+
+
+def _route(path: str, endpoints: Mapping[str, Endpoint], name: str) -> Route:
+    route = Route(_routed(path), Served(_by_method(endpoints)), methods=list(endpoints), name=name)
+    route.path = path  # what logs and metrics call it
+    return route
 
 
 def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -132,6 +137,20 @@ def _endpoint_of(
     async def handled(request: Request, principal: Principal) -> Response:
         try:
             return await handler(request, principal)
+            async with asyncio.timeout(timeout_s):
+                principal = await authenticator.authenticate(request)
+                principal.require(scope)
+                token = CURRENT_PRINCIPAL.set(principal)
+                try:
+                    return await handler(request, principal)
+                finally:
+                    CURRENT_PRINCIPAL.reset(token)
+        except TimeoutError:
+            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+        except ServiceError as error:
+            return refusal(error)
+        except RefusedBody as error:
+            return problem_response(error.refusal, error.faults)
         except ClientDisconnect:
             raise
         except Exception as error:
@@ -148,11 +167,15 @@ def _endpoint_of(
             if (answer := refused(allowances)) is not None:
                 return answer
         principal.require(scope)
-        if terms is not None and idempotency is not None and HEADER in request.headers:
-            return await idempotency.answer(
-                operation.id, terms, request, principal, lambda again: handled(again, principal)
-            )
-        return await handler(request, principal)
+        token = CURRENT_PRINCIPAL.set(principal)
+        try:
+            if terms is not None and idempotency is not None and HEADER in request.headers:
+                return await idempotency.answer(
+                    operation.id, terms, request, principal, lambda again: handled(again, principal)
+                )
+            return await handler(request, principal)
+        finally:
+            CURRENT_PRINCIPAL.reset(token)
 
     async def endpoint(request: Request) -> Response:
         allowances: list[Allowance] = []
@@ -178,3 +201,14 @@ def _answer_to(error: Exception) -> Response:
     if isinstance(error, RefusedBody):
         return problem_response(error.refusal, error.faults)
     return failure(error)
+
+
+class _Segment(StringConvertor):
+    """A path parameter ends before a colon too: what follows is a verb, as in `/versions/{version}:approve`."""
+
+    regex = "[^/:]+"
+
+
+def _routed(path: str) -> str:
+    CONVERTOR_TYPES.setdefault("segment", _Segment())
+    return re.sub(r"{(\w+)}", r"{\1:segment}", path)

@@ -19,6 +19,7 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.streaming import streaming_operations
@@ -97,6 +98,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += streaming_operations(running.streams, body_limit, settings.stream_timeout_ms / 1000.0)
     if running.simulator is not None:
         operations += policy_simulation_operations(running.simulator, body_limit)
+    if running.policies is not None:
+        operations += policy_operations(running.policies)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
@@ -114,6 +117,7 @@ def monolith_openapi() -> dict[str, Any]:
         *orchestration_operations(unused, 0),
         *streaming_operations(unused, 0, 0.0),
         *policy_simulation_operations(unused, 0),
+        *policy_operations(unused),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]

@@ -67,7 +67,9 @@ def created_key(data_dir: Path, tenant: str, *arguments: str) -> str:
     return made.stdout.decode().strip()
 
 
-def issued_key(data_dir: Path, tenant: str, *scopes: Scope, expires_at: datetime | None = None) -> str:
+def issued_key(
+    data_dir: Path, tenant: str, *scopes: Scope, expires_at: datetime | None = None, name: str = "for a test"
+) -> str:
     """The same without the command, for what the command refuses to make, and quickly."""
     settings = Settings.load(data_dir=data_dir)
 
@@ -75,7 +77,7 @@ def issued_key(data_dir: Path, tenant: str, *scopes: Scope, expires_at: datetime
         async with open_api_keys(settings) as identity:
             key, record = issue_key(
                 identity.pepper,
-                name="for a test",
+                name=name,
                 tenant_id=tenant,
                 scopes=frozenset(scopes),
                 created_at=datetime.now(UTC),

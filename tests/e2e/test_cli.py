@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -177,6 +178,46 @@ def test_a_stored_policy_version_does_not_change(tmp_path: Path) -> None:
     changed = run_cli("policies", "add", policy_folder(tmp_path / "two", threshold=0.9), *common)
     assert (changed.returncode, b"CONFLICT" in changed.stderr) == (2, True)
     assert run_cli("policies", "add", policy_folder(tmp_path / "three", 0.9, version="2"), *common).returncode == 0
+
+
+def test_a_policy_goes_from_draft_to_active_and_back_by_command(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data", "--json")
+    anna, ben = ("--as", "anna"), ("--as", "ben")
+    assert run_cli("keys", "create", "--tenant", "local", "--data-dir", tmp_path / "data").returncode == 0
+
+    def told(*arguments: object) -> Any:
+        run = run_cli("policies", *arguments, *common)
+        return json.loads(run.stdout) if run.returncode == 0 else run.stderr.decode().split(":")[1].strip()
+
+    assert told("draft", policy_folder(tmp_path / "one"), *anna)["state"] == "draft"
+    assert told("validate", "acme", "1", *anna)["valid"] is True
+    assert told("approve", "acme", "1", "--single-operator", "--as", "ANNA") == "FOUR_EYES"
+    assert told("approve", "acme", "1", *ben)["state"] == "approved"
+    assert told("activate", "acme", "1", "--percent", "25", *ben)["items"][0]["percent"] == 25
+    assert told("add", policy_folder(tmp_path / "two", 0.9, "2"), *anna) == "FOUR_EYES"
+    assert [(one["version"], one["state"]) for one in told("list", "acme")["items"]] == [
+        ("2", "validated"),
+        ("1", "active"),
+    ]
+    assert told("diff", "acme", "1", "2")["data"][0]["after"] == 0.9
+    assert told("rollback", "acme", *anna)["items"] == []
+    assert told("rollback", "acme", *anna) == "POLICY_STATE"
+    steps = [(one["step"], one["who"], one["door"]) for one in told("history", "acme", "--limit", "2")["items"]]
+    assert steps == [("rolled_back", "anna", "command"), ("validated", "anna", "command")]
+    assert told("activate", "acme", "1", "--global") == "NOT_FOUND"
+    assert told("list", "--tenant", "*") == "INVALID_REQUEST"
+
+
+def test_a_bundle_for_all_tenants_is_made_by_command(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data")
+    added = run_cli("policies", "add", policy_folder(tmp_path / "acme"), "--global", *common)
+    assert added.returncode == 0, added.stderr
+    assert json.loads(run_cli("policies", "history", "acme", "--global", "--json", *common).stdout)["items"][0][
+        "level"
+    ] == ("global")
+    run = run_cli("assess", "-", "--json", "--policy", "acme", *common, stdin=b"mail anna@example.com", environment=FEW)
+    policy = json.loads(run.stdout)["orchestration"]["policy"]
+    assert (policy["policy_applied"], policy["policy_trace"][0]["level"]) == ("acme@1", "global")
 
 
 @pytest.mark.parametrize(

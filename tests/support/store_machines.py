@@ -57,7 +57,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.do(self.database.close())
 
 
-def run_machine(machine: type[StoreMachine], place: StorePlace, loop: LoopThread) -> None:
-    """Let Hypothesis look for a sequence of calls after which the store at `place` differs from its model."""
+def run_machine(machine: type[StoreMachine], place: StorePlace, loop: LoopThread, **more: Any) -> None:
+    """Let Hypothesis look for a sequence of calls after which the store at `place` differs from its model.
+
+    `more` are its settings, where a machine needs longer sequences than others.
+    """
     there = type(f"{machine.__name__}On{place.kind.title()}", (machine,), {"place": place, "loop": loop})
-    run_state_machine_as_test(there, settings=_SETTINGS)
+    run_state_machine_as_test(there, settings=settings(_SETTINGS, **more))

@@ -1,4 +1,4 @@
-"""A policy bundle as a folder of files: what a person writes and `llama-mapper policies add` stores.
+"""A policy bundle as a folder of files: what a person writes and `llama-mapper policies draft` stores.
 
 `bundle.json` has `name`, `version` and `description`, and the `schema` that the bundle is written in unless that is 1;
 every `*.rego` file below the folder is a module; `data.json`, if there is one, is the data.

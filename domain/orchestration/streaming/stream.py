@@ -21,6 +21,7 @@ from llama_mapper.domain.contracts.orchestration import (
     DetectorResult,
     DetectorStatus,
     Granularity,
+    PolicyDecision,
     VerdictAction,
     VerdictReason,
 )
@@ -55,6 +56,7 @@ class TextStream:
         start: StreamStart,
         tenant_id: str,
         route: Route,
+        decision: PolicyDecision,
         judge: Judge,
         fan_out: FanOut,
         content_limit: int,
@@ -65,6 +67,7 @@ class TextStream:
         self._start = start
         self._tenant_id = tenant_id
         self._route = route
+        self._decision = decision
         self._judge = judge
         self._fan_out = fan_out
         self._tracks = [Track(seat) for seat in route.seats]
@@ -242,6 +245,7 @@ class TextStream:
         response = response_of(
             self._start,
             self._route,
+            decision=self._decision,
             tenant_id=self._tenant_id,
             length=len(whole),
             language=language,

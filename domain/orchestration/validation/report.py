@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class ProblemSeverity(StrEnum):
-    """Whether a bundle with this problem may be activated."""
-
-    ERROR = "error"
-    WARNING = "warning"
+from llama_mapper.domain.contracts.policies import ProblemSeverity as ProblemSeverity
 
 
 class ProblemCode(StrEnum):

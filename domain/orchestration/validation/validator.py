@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError
@@ -43,7 +43,7 @@ class DeepBundleValidator:
     def __init__(
         self,
         exercise: BundleExercise,
-        detectors: Callable[[], Sequence[Registered]],
+        detectors: Callable[[], Awaitable[Sequence[Registered]]],
         categories: Collection[str],
     ) -> None:
         self._exercise = exercise
@@ -52,7 +52,7 @@ class DeepBundleValidator:
 
     async def validate(self, bundle: PolicyBundle, tenant_id: str) -> ValidationReport:
         """Every problem of the bundle for this tenant, errors first."""
-        detectors = {detector.name: detector for detector in self._detectors()}
+        detectors = {detector.name: detector for detector in await self._detectors()}
         tried = trials(tenant_id, tuple(detectors.values()), self._categories)
         outcome = await self._exercise.run(bundle, [trial.facts for trial in tried])
         problems = list(self._problems(bundle, tenant_id, detectors, tried, outcome))

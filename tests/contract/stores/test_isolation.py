@@ -10,24 +10,33 @@ from sqlalchemy import text
 from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
-from llama_mapper.adapters.orchestration.policies.sql_policy_bundles import SqlPolicyBundles
+from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
+from llama_mapper.domain.contracts.policies import Door, PolicyStep
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
+from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.ports import UnknownLabel
+from llama_mapper.domain.orchestration.lifecycle.events import Event
 from llama_mapper.domain.orchestration.ports import PolicyBundle
 from tests.support.postgres import APPLICATION, PostgresDatabase
 from tests.support.store_places import PostgresPlace
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-TENANT_TABLES = {
-    "assessment": "assessments",
-    "analysis": "finding_history",
-    "mapping": "review_labels",
-    "orchestration": "policy_bundles",
-}
+TENANT_TABLES = [
+    ("assessment", "assessments"),
+    ("analysis", "finding_history"),
+    ("mapping", "review_labels"),
+    ("orchestration", "policy_bundles"),
+    ("orchestration", "policy_events"),
+]
+
+
+async def _draft(database: Database, owner: str) -> None:
+    drafted = Event(1, PolicyStep.DRAFTED, "1", "anna", Door.HTTP, False, NOON)
+    await SqlPolicyRecords(database).append(owner, "p", drafted, PolicyBundle("p", "1", "sha256:a", "", {}, {}))
 
 
 async def _fill(database: Database) -> None:
@@ -39,10 +48,10 @@ async def _fill(database: Database) -> None:
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
         case "orchestration":
-            await SqlPolicyBundles(database).put("acme", PolicyBundle("p", "1", "sha256:a", "", {}, {}))
+            await _draft(database, "acme")
 
 
-@pytest.mark.parametrize(("context", "table"), TENANT_TABLES.items())
+@pytest.mark.parametrize(("context", "table"), TENANT_TABLES)
 async def test_raw_sql_sees_and_touches_only_the_tenant_that_is_set(
     postgres_place: PostgresPlace, context: str, table: str
 ) -> None:
@@ -61,6 +70,30 @@ async def test_raw_sql_sees_and_touches_only_the_tenant_that_is_set(
                 await connection.execute(text(f"UPDATE {table} SET tenant_id = 'globex'"))
         async with database.reading("acme") as connection:
             assert await connection.scalar(count) == 1
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize("table", ["policy_bundles", "policy_events"])
+async def test_what_everyone_owns_is_seen_by_all_tenants_and_changed_by_none(
+    postgres_place: PostgresPlace, table: str
+) -> None:
+    database = await postgres_place.fresh("orchestration")
+    count = text(f"SELECT count(*) FROM {table}")
+    try:
+        await _draft(database, EVERYONE)
+        await _draft(database, "acme")
+        for tenant, visible in (("acme", 2), ("globex", 1), (EVERYONE, 1)):
+            async with database.reading(tenant) as connection:
+                assert await connection.scalar(count) == visible, tenant
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET name = 'other'"):
+            async with database.writing("globex") as connection:
+                assert (await connection.execute(text(statement))).rowcount == 0
+        with pytest.raises(StoreError):
+            async with database.writing("globex") as connection:
+                await connection.execute(
+                    text(f"INSERT INTO {table} SELECT * FROM {table} WHERE tenant_id = :owner"), {"owner": EVERYONE}
+                )
     finally:
         await database.close()
 

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, MetaData, inspect, text
 
+from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, alembic_config, downgrade, migrate, revision
 from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.orchestration.lifecycle.activation import in_force
+from llama_mapper.domain.orchestration.lifecycle.events import Slot
+from llama_mapper.domain.orchestration.lifecycle.states import review_all
 from tests.support.postgres import APPLICATION
 from tests.support.store_places import PostgresPlace, StorePlace
 
@@ -66,6 +70,37 @@ async def test_a_schema_goes_down_to_nothing_and_up_again(place: StorePlace, con
         assert not await migrate(database, app_role=APPLICATION)
         assert await revision(database) == head(context)
         await database.close()
+
+
+async def test_bundles_stored_before_versions_were_approved_stay_in_force(place: StorePlace) -> None:
+    owner = await as_owner(place, "orchestration")
+    insert = text(
+        "INSERT INTO policy_bundles (tenant_id, name, version, digest, description, modules, data)"
+        " VALUES (:tenant, :name, :version, :digest, '', '{}', '{}')"
+    )
+    try:
+        await downgrade(owner, "0001")
+        for tenant, name, version in (("acme", "p", "1"), ("acme", "p", "2"), ("globex", "p", "1"), ("acme", "q", "7")):
+            row = {"tenant": tenant, "name": name, "version": version, "digest": "sha256:" + version * 64}
+            async with owner.writing(tenant) as connection:
+                await connection.execute(insert, row)
+        assert await migrate(owner, app_role=APPLICATION)
+        application = await place.reopen(owner)
+        try:
+            records = SqlPolicyRecords(application)
+            for tenant, name, versions in (("acme", "p", "12"), ("globex", "p", "1"), ("acme", "q", "7")):
+                chain = in_force((await records.activations(tenant, name)).own)[Slot()]
+                assert [event.version for event in chain] == [versions[-1]]
+                reviews = review_all(await records.log(tenant, name))
+                assert [(version, review.state.value) for version, review in reviews.items()] == [
+                    (version, "active" if version == versions[-1] else "retired") for version in versions
+                ]
+            *_, before, _ = [event for event in await records.log("acme", "p") if event.slot]
+            assert (await records.activations("acme", "p")).own[-1].previous == before.number
+        finally:
+            await application.close()
+    finally:
+        await owner.close()
 
 
 async def test_processes_that_start_together_migrate_once(place: StorePlace, tmp_path: Path) -> None:

@@ -17,10 +17,17 @@ from llama_mapper.domain.contracts.catalogue import (
     MatchStage,
 )
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
+from llama_mapper.domain.contracts.policies import Door, PolicyActor
+from llama_mapper.domain.kernel.clock import system_clock
+from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.orchestration.bundle import make_bundle
 from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
+from llama_mapper.domain.orchestration.lifecycle.activation import activated
+from llama_mapper.domain.orchestration.lifecycle.events import Log, Slot
+from llama_mapper.domain.orchestration.lifecycle.ports import Activations
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
+    Detector,
     DetectorDescriptor,
     Inquiry,
     Inspection,
@@ -155,21 +162,32 @@ def sleeps(seconds: float) -> Callable[[str], Awaitable[Any]]:
 
 
 class NoBundles:
-    """Keeps `PolicyBundles` in memory, and counts look-ups."""
+    """Keeps `PolicyStandings` in memory, and counts look-ups; what is put is in force for the whole tenant."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], PolicyBundle] = {}
+        self.logs: dict[tuple[str, str], Log] = {}
         self.lookups = 0
 
-    async def get(self, tenant_id: str, name: str) -> PolicyBundle | None:
+    async def mark(self, tenant_id: str, bundle: str) -> tuple[int, int]:
         self.lookups += 1
-        return self.kept.get((tenant_id, name))
+        return len(self.logs.get((tenant_id, bundle), ())), len(self.logs.get((EVERYONE, bundle), ()))
 
-    async def put(self, tenant_id: str, bundle: PolicyBundle) -> None:
-        self.kept[tenant_id, bundle.name] = bundle
+    async def activations(self, tenant_id: str, bundle: str) -> Activations:
+        return Activations(self.logs.get((tenant_id, bundle), ()), self.logs.get((EVERYONE, bundle), ()))
 
-    async def list(self, tenant_id: str) -> Sequence[PolicyBundle]:
-        return [bundle for (owner, _), bundle in sorted(self.kept.items()) if owner == tenant_id]
+    async def get(self, owner: str, bundle: str, version: str) -> PolicyBundle | None:
+        return self.kept.get((owner, f"{bundle}@{version}"))
+
+    async def names(self, owner: str) -> Sequence[str]:
+        return sorted(name for tenant_id, name in self.logs if tenant_id == owner)
+
+    async def put(self, tenant_id: str, bundle: PolicyBundle, slot: Slot | None = None, percent: int = 100) -> None:
+        self.kept[tenant_id, bundle.applied] = bundle
+        log = self.logs.get((tenant_id, bundle.name), ())
+        actor = PolicyActor(name="somebody", door=Door.COMMAND, keyless=False)
+        event = activated(log, bundle.version, slot or Slot(), percent, actor, system_clock, "")
+        self.logs[tenant_id, bundle.name] = log if event is None else (*log, event)
 
 
 class FixedEngine:
@@ -218,7 +236,7 @@ def raw_plan(
 
 
 def service(
-    detectors: Sequence[ScriptedDetector],
+    detectors: Sequence[Detector],
     plan: Mapping[str, Any] | None = None,
     *,
     engine: FixedEngine | None = None,

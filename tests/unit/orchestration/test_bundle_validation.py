@@ -35,7 +35,10 @@ video if {
 
 
 async def report_on(bundle: PolicyBundle, registered: tuple[Registered, ...] = REGISTERED) -> ValidationReport:
-    validator = DeepBundleValidator(ProcessBundleExercise(30, 120), lambda: registered, CATEGORIES)
+    async def detectors() -> tuple[Registered, ...]:
+        return registered
+
+    validator = DeepBundleValidator(ProcessBundleExercise(30, 120), detectors, CATEGORIES)
     return await validator.validate(bundle, "t1")
 
 

@@ -1,0 +1,1 @@
+"""Detectors that run in somebody else's process, asked over HTTP."""

@@ -1,0 +1,1 @@
+"""What guards of remote detectors tell the outside."""

@@ -1,0 +1,1 @@
+"""What stands between us and a detector that is slow, dead, flapping or overloaded; one mechanism a module."""

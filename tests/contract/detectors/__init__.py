@@ -1,0 +1,1 @@
+"""What every remote detector promises, whatever the service behind it does."""

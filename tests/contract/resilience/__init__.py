@@ -1,0 +1,1 @@
+"""Guards in front of real detector processes that misbehave."""

@@ -1,0 +1,1 @@
+"""Remote detectors' requests and readers, which are pure."""

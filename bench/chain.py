@@ -26,7 +26,9 @@ async def run() -> None:
 async def _overhead(rounds: int = 3000) -> None:
     request = AssessmentRequest(content=CONTENT, tenant_id="local", frameworks=("soc2", "gdpr"))
     with tempfile.TemporaryDirectory() as folder:
-        async with running_monolith(Settings.load(data_dir=Path(folder), detectors=()), noops()) as running:
+        async with running_monolith(
+            Settings.load(data_dir=Path(folder), detectors=(), response_cache_ttl_s=0), noops()
+        ) as running:
             assert running.assessments is not None
             for _ in range(300):
                 record = await running.assessments.assess(request)
@@ -60,7 +62,9 @@ async def _fan_out(delay_s: float = 0.02, rounds: int = 100) -> None:
     request = AssessmentRequest(content=CONTENT, tenant_id="local", frameworks=("soc2",))
     floor, samples = [], []
     with tempfile.TemporaryDirectory() as folder:
-        async with running_monolith(Settings.load(data_dir=Path(folder), detectors=()), noops(delay_s)) as running:
+        async with running_monolith(
+            Settings.load(data_dir=Path(folder), detectors=(), response_cache_ttl_s=0), noops(delay_s)
+        ) as running:
             assert running.orchestration is not None
             for _ in range(rounds):
                 started = perf_counter()

@@ -1,4 +1,7 @@
-"""A server to load: the product with three no-op detectors, or the floor. `python -m bench.served KIND PORT DIR`."""
+"""A server to load: the product with three no-op detectors, or the floor. `python -m bench.served KIND PORT DIR`.
+
+The floor validates the product's own request model and answers as many bytes, so that both face the same client.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,19 @@ import asyncio
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import uvicorn
 import uvloop
-from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.noop import noops
+from llama_mapper.domain.contracts.assessment import AssessmentRequest
 
-
-class FloorRequest(BaseModel):
-    """The body of the floor: the product's request, field for field in kind and bounds."""
-
-    content: Annotated[str, Field(min_length=1, max_length=1_048_576)]
-    frameworks: Annotated[tuple[str, ...], Field(max_length=32)] = ()
-    policy_bundle: str = "default"
+_ANSWER = b'{"status":"ok"}'.ljust(11_000)
+"""As long as the record that the product answers with."""
 
 
 async def _nothing() -> None:
@@ -32,9 +29,9 @@ async def _nothing() -> None:
 
 
 async def _floor(request: Request) -> Response:
-    FloorRequest.model_validate_json(await request.body())
+    AssessmentRequest.model_validate_json(await request.body())
     await asyncio.gather(_nothing(), _nothing(), _nothing())
-    return Response(b'{"status":"ok"}', media_type="application/json")
+    return Response(_ANSWER, media_type="application/json")
 
 
 async def _serve(app: Starlette, port: int) -> None:
@@ -50,7 +47,7 @@ async def _product(port: int, data_dir: Path) -> None:
     from llama_mapper.entrypoints.http.services import application_of
     from llama_mapper.entrypoints.settings import Settings
 
-    settings = Settings.load(data_dir=data_dir, detectors=(), port=port)
+    settings = Settings.load(data_dir=data_dir, detectors=(), port=port, response_cache_ttl_s=0)
     start_logging(settings)
     async with running_monolith(settings, noops()) as running:
         await _serve(application_of(running, settings, front=True), port)

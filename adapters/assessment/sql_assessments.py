@@ -14,6 +14,7 @@ from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.database_errors import conflict
 from llama_mapper.adapters.platform.group_writer import GroupWriter
 from llama_mapper.adapters.platform.new_rows import NewRows
+from llama_mapper.adapters.platform.turn_writer import TurnWriter
 from llama_mapper.domain.assessment.ports import AssessmentRow
 from llama_mapper.domain.kernel.errors import ValidationError
 
@@ -30,6 +31,7 @@ class SqlAssessments:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._new_rows = NewRows(database, ASSESSMENTS)
+        self._at_once: TurnWriter[list[Any], bool] = TurnWriter(self._new_rows.insert_now)
         self._writer: GroupWriter[tuple[Any, ...], bool] = GroupWriter(self._write)
 
     async def save(self, row: AssessmentRow) -> None:
@@ -43,7 +45,7 @@ class SqlAssessments:
             row.coverage,
             row.body,
         )
-        added = self._new_rows.insert_now(values)
+        added = await self._at_once.submit(self._new_rows.bound(values)) if self._database.is_sqlite else None
         if added is None:
             # Side by side for each tenant on PostgreSQL; SQLite has one writer.
             added = await self._writer.submit("" if self._database.is_sqlite else row.tenant_id, values)

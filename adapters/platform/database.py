@@ -141,8 +141,9 @@ class Database:
         self._changes += 1
         return rows
 
-    def sqlite_write_now(self, statement: str, parameters: Sequence[Any]) -> int | None:
-        """Run one writing statement as a transaction, in the event loop's thread; return how many rows it changed.
+    def sqlite_write_now(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[int] | None:
+        """Run one writing statement for each of `rows` as one transaction, in the event loop's thread; return how many
+        rows each changed.
 
         For statements that take some ten microseconds. None if nothing was done, for whatever reason: `sqlite_rows`
         then does it or says why not.
@@ -150,7 +151,7 @@ class Database:
         if self._log_begins_anew:  # the first commit then synchronises the log's header: a thread may wait for that
             self._log_begins_anew = False
             return None
-        changed = None if self._prompt is None else self._prompt.write(statement, parameters)
+        changed = None if self._prompt is None else self._prompt.write(statement, rows)
         if changed is not None:
             self._changes += 1
         return changed

@@ -50,25 +50,27 @@ class NewRows:
         else:
             await self._insert_in_transaction(rows)
 
-    def insert_now(self, row: tuple[Any, ...]) -> bool | None:
-        """Add a row at once, without waiting; tell whether it was new, or None if that cannot be: then `insert` it."""
-        if not self._database.is_sqlite:
-            return None
-        added = self._database.sqlite_write_now(self._one_row, self._bound(row))
-        return None if added is None else added == 1
+    def insert_now(self, rows: Sequence[Sequence[Any]]) -> list[bool] | None:
+        """Add rows, as `bound` gives them, at once and in one transaction, on SQLite alone; tell which were new.
+
+        None if that cannot be without waiting, or one of them is refused: nothing was added, and `insert` is the way.
+        """
+        added = self._database.sqlite_write_now(self._one_row, rows)
+        return None if added is None else [changed == 1 for changed in added]
+
+    def bound(self, row: tuple[Any, ...]) -> list[Any]:
+        """The row as SQLite's driver takes it."""
+        return [
+            value if to_sqlite is None else to_sqlite(value)
+            for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
+        ]
 
     def _fits(self, rows: list[tuple[Any, ...]]) -> bool:
         return self._database.is_sqlite and len(rows) * len(self._names) <= _PARAMETER_LIMIT
 
     def _statement(self, rows: list[tuple[Any, ...]], ending: str = "") -> tuple[str, list[Any]]:
         statement = self._before + ", ".join([self._values] * len(rows)) + self._after + ending
-        return statement, [value for row in rows for value in self._bound(row)]
-
-    def _bound(self, row: tuple[Any, ...]) -> list[Any]:
-        return [
-            value if to_sqlite is None else to_sqlite(value)
-            for value, to_sqlite in zip(row, self._to_sqlite, strict=True)
-        ]
+        return statement, [value for row in rows for value in self.bound(row)]
 
     async def _insert_in_transaction(self, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, str]]:
         added: set[tuple[str, str]] = set()

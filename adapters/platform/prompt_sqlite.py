@@ -16,7 +16,7 @@ _STATEMENTS_REMEMBERED = 16
 class PromptSqlite:
     """A connection that never waits: for a lock not at all, and for a slow disk once a second at the most.
 
-    A statement that took longer than 5 ms makes the next second's be refused, so that a disk that has become slow
+    A transaction that took longer than 5 ms makes the next second's be refused, so that a disk that has become slow
     (or is being synchronised) holds up the event loop for a few milliseconds in a second and not in every request.
     Checkpoints are left to other connections. To be used in one thread.
     """
@@ -31,23 +31,31 @@ class PromptSqlite:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._refuses_until = float("-inf")
 
-    def write(self, statement: str, parameters: Sequence[Any]) -> int | None:
-        """Run one writing statement as a transaction of its own and return how many rows it changed.
+    def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[int] | None:
+        """Run one writing statement for each of `rows`, all in one transaction; return how many rows each changed.
 
-        None if nothing was done: because the file is locked, the disk is slow, or the statement failed. Who asks then
+        None if nothing was done: because the file is locked, the disk is slow, or one of them failed. Who asks then
         goes the way that can wait, and meets the error there if it is one.
         """
         began = monotonic()
         if began < self._refuses_until:
             return None
         try:
-            return self._connection.execute(statement, parameters).rowcount
+            return self._written(statement, rows)
         except (sqlite3.Error, UnicodeError, OverflowError):
             return None
         finally:
             ended = monotonic()
             if ended - began > _SLOW_S:
                 self._refuses_until = ended + _PAUSE_S
+
+    def _written(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[int]:
+        execute = self._connection.execute
+        if len(rows) == 1:
+            return [execute(statement, rows[0]).rowcount]
+        execute("BEGIN IMMEDIATE")
+        with self._connection:  # commits, or undoes everything
+            return [execute(statement, row).rowcount for row in rows]
 
     def close(self) -> None:
         """Disconnect."""

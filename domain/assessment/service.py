@@ -18,13 +18,12 @@ from llama_mapper.domain.contracts.assessment import (
 )
 from llama_mapper.domain.contracts.base import VersionInfo
 from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.mapping import MappingApi, MappingRequest, MappingResponse
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi, OrchestrationResponse
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ServiceError, ValidationError
 from llama_mapper.domain.kernel.ids import new_id
-
-_to_json = Assessment.__pydantic_serializer__.to_json
 
 
 class AssessmentService:
@@ -100,7 +99,7 @@ class AssessmentService:
                 total=_ms(sealed - started),
             ),
         )
-        body = _to_json(assessment)
+        body = json_form(assessment)
         risk = analysed.risk_scores
         await save(
             AssessmentRow(

@@ -30,7 +30,8 @@ def trace_from(traceparent: str | None) -> TraceContext:
     """A span of this process in the caller's trace; a fresh trace where the header is absent or malformed."""
     if traceparent and (match := _TRACEPARENT.fullmatch(traceparent)):
         return TraceContext(match[1] or match[4], secrets.token_hex(8), match[3] or match[6])
-    return TraceContext(secrets.token_hex(16), secrets.token_hex(8))
+    fresh = secrets.token_hex(24)
+    return TraceContext(fresh[:32], fresh[32:])
 
 
 CURRENT_TRACE: ContextVar[TraceContext | None] = ContextVar("llama_mapper_trace", default=None)

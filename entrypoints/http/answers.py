@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Redacted
 from llama_mapper.domain.orchestration.redaction import redact
 from llama_mapper.entrypoints.http.idempotency import PartlyKept
@@ -39,4 +40,4 @@ def _joined(body: bytes, redacted: Redacted) -> bytes:
 
 def json_answer(model: BaseModel, status: int = 200) -> Response:
     """The model as JSON, serialised once."""
-    return Response(model.__pydantic_serializer__.to_json(model), status, media_type="application/json")
+    return Response(json_form(model), status, media_type="application/json")

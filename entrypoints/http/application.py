@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
+from llama_mapper.entrypoints.http.fixed_paths import FixedPaths
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation, routes_of
@@ -40,7 +41,7 @@ def create_application(
         routes += _docs_routes(operations, version)
     return Starlette(
         routes=[*routes, *health],
-        middleware=[Middleware(TelemetryMiddleware, on_request=on_request)],
+        middleware=[Middleware(TelemetryMiddleware, on_request=on_request), Middleware(FixedPaths, routes=routes)],
         exception_handlers={HTTPException: on_http_exception},
     )
 

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, looks_like_key, verify_key
 from llama_mapper.domain.kernel.errors import AuthenticationError
+from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
+from llama_mapper.entrypoints.http.headers import header_of
 
 _LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}), keyless=True)
 _LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
@@ -44,14 +46,14 @@ class Authenticator:
         self._memory_s = memory_s
         self._records: dict[str, tuple[float, ApiKeyRecord | None]] = {}
         self._keyless: tuple[float, bool] = (float("-inf"), False)
+        self._reading_records: SharedReading[ApiKeyRecord | None] = SharedReading()
+        self._reading_keyless: SharedReading[bool] = SharedReading()
 
     async def is_keyless(self) -> bool:
         """Whether the installation has no API key yet."""
-        now = monotonic()
         read_at, keyless = self._keyless
-        if now - read_at > self._memory_s:
-            keyless = not await self._keys.list()
-            self._keyless = (now, keyless)
+        if monotonic() - read_at > self._memory_s:
+            return await self._reading_keyless.read("", self._read_keyless)
         return keyless
 
     def is_link(self, request: Request) -> bool:
@@ -85,18 +87,27 @@ class Authenticator:
         return verify_key(self._pepper, presented, None, self._clock())
 
     async def _record(self, key_id: str) -> ApiKeyRecord | None:
-        now = monotonic()
-        if (known := self._records.get(key_id)) is not None and now - known[0] <= self._memory_s:
+        if (known := self._records.get(key_id)) is not None and monotonic() - known[0] <= self._memory_s:
             return known[1]
+        return await self._reading_records.read(key_id, lambda: self._read_record(key_id))
+
+    async def _read_record(self, key_id: str) -> ApiKeyRecord | None:
+        now = monotonic()
         record = await self._keys.get(key_id)
         if len(self._records) >= 4096:
             self._records.clear()
         self._records[key_id] = (now, record)
         return record
 
+    async def _read_keyless(self) -> bool:
+        now = monotonic()
+        keyless = not await self._keys.list()
+        self._keyless = (now, keyless)
+        return keyless
+
 
 def _local(request: Request) -> Principal:
-    host = request.headers.get("host", "").lower()
+    host = (header_of(request.scope, b"host") or "").lower()
     name = host if host.endswith("]") else host.rsplit(":", 1)[0]
     if name not in _LOOPBACK_HOSTS:
         raise AuthenticationError("without API keys only requests to a loopback host name are answered")
@@ -104,10 +115,10 @@ def _local(request: Request) -> Principal:
 
 
 def _presented(request: Request) -> str | None:
-    authorization = request.headers.get("authorization")
+    authorization = header_of(request.scope, b"authorization")
     if authorization is not None:
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer" or not value:
             raise AuthenticationError("the Authorization header is not 'Bearer <key>'")
         return value.strip()
-    return request.headers.get("x-api-key")
+    return header_of(request.scope, b"x-api-key")

@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
+from llama_mapper.entrypoints.http.headers import header_of
 
 Model = TypeVar("Model", bound=BaseModel)
 Owned = TypeVar(
@@ -39,10 +40,11 @@ class RefusedBody(Exception):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body; raise `CONTENT_TOO_LARGE` beyond `limit` bytes, `UNSUPPORTED_MEDIA_TYPE` unless it is JSON."""
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    content_type = header_of(request.scope, b"content-type")
+    media_type = "application/json" if content_type is None else content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise ValidationError("send the body as application/json", ErrorCode.UNSUPPORTED_MEDIA_TYPE)
-    declared = request.headers.get("content-length")
+    declared = header_of(request.scope, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []

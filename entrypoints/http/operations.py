@@ -18,6 +18,7 @@ from llama_mapper.domain.kernel.rate_limits import Allowance
 from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
+from llama_mapper.entrypoints.http.fixed_paths import Served
 from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
 from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
@@ -118,7 +119,7 @@ def routes_of(
 
 
 def _route(path: str, endpoints: Mapping[str, Endpoint], name: str) -> Route:
-    route = Route(_routed(path), _by_method(endpoints), methods=list(endpoints), name=name)
+    route = Route(_routed(path), Served(_by_method(endpoints)), methods=list(endpoints), name=name)
     route.path = path  # what logs and metrics call it
     return route
 

@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE, trace_from
+from llama_mapper.entrypoints.http.headers import header_of
 
 OnRequest = Callable[[str, str, int, float], None]
 """Told of each request: method, route template, status, seconds."""
@@ -32,7 +33,7 @@ class TelemetryMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace = trace_from(_header(scope, b"traceparent"))
+        trace = trace_from(header_of(scope, b"traceparent"))
         token = CURRENT_TRACE.set(trace)
         traceparent = trace.traceparent.encode()
         status = 500
@@ -55,10 +56,3 @@ class TelemetryMiddleware:
             self._on_request(method, template, status, seconds)
             self._log.info("request", method=method, route=template, status=status, ms=round(seconds * 1000, 3))
             CURRENT_TRACE.reset(token)
-
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value).decode("latin-1")
-    return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,3 +114,25 @@ async def test_the_link_secret_is_another_context_and_only_where_it_is_set(ident
 async def test_a_malformed_header_is_refused_even_without_keys(identity: Identity, authorization: str) -> None:
     with pytest.raises(AuthenticationError):
         await authenticator(identity).authenticate(request(authorization))
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+async def test_requests_that_come_at_once_ask_the_store_once(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch, with_key: bool
+) -> None:
+    authorization = f"Bearer {await issue(identity)}" if with_key else None
+    asked = []
+
+    def counted(read: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def reading(*given: str) -> object:
+            asked.append(given)
+            return await read(*given)
+
+        return reading
+
+    for method in ("get", "list"):
+        monkeypatch.setattr(identity.keys, method, counted(getattr(identity.keys, method)))
+    door = authenticator(identity)
+    answers = await asyncio.gather(*(door.authenticate(request(authorization)) for _ in range(16)))
+    assert {principal.tenant_id for principal in answers} == {"acme" if with_key else "local"}
+    assert len(asked) == 1

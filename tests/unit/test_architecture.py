@@ -132,12 +132,16 @@ def test_a_broken_rule_is_caught(broken: Path, rule: str) -> None:
     )
 
 
-def test_the_domain_imports_only_the_standard_library_and_pydantic() -> None:
+def test_the_domain_imports_only_the_standard_library_pydantic_and_orjson() -> None:
     graph = grimp.build_graph("llama_mapper", include_external_packages=True, cache_dir=None)
     imported = {
-        target.split(".")[0]
+        (target.split(".")[0], module.removeprefix("llama_mapper.domain."))
         for module in graph.find_descendants("llama_mapper.domain")
         for target in graph.find_modules_directly_imported_by(module)
         if not target.startswith("llama_mapper")
     }
-    assert imported - sys.stdlib_module_names == {"pydantic"}
+    assert {library for library, _ in imported} - sys.stdlib_module_names == {"pydantic", "orjson"}
+    assert {module for library, module in imported if library == "orjson"} == {
+        "contracts.json_form",
+        "assessment.canonical",
+    }

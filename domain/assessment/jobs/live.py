@@ -26,7 +26,10 @@ class LiveItem:
 
 
 class LiveJob:
-    """A job that this process holds, for `principal`. `ending` says what becomes of what was not run, once somebody ended the job."""
+    """A job that this process holds for `principal`.
+
+    `ending` says what becomes of what was not run, once somebody ended the job.
+    """
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, process_time
 
-import httpx2
+import aiohttp
 
 from bench.chain import CONTENT
 from bench.fms_servers import FmsServers, fms_servers
@@ -117,8 +117,8 @@ async def _fan_out(servers: FmsServers) -> None:
     url = f"{servers.urls[0]}/api/v1/text/contents"
 
     async def floor() -> bool:
-        answer = await floor_client.post(url, content=body, headers={"content-type": "application/json"})
-        return answer.json() == [[]]
+        async with floor_client.post(url, data=body, headers={"content-type": "application/json"}) as answer:
+            return bool(json.loads(await answer.read()) == [[]])
 
     async with AsyncExitStack() as stack:
         asking = {
@@ -129,7 +129,7 @@ async def _fan_out(servers: FmsServers) -> None:
         calls |= {count: _asking(running, count) for count, running in asking.items()}
         for clients in _CLIENTS:
             await _compare(servers, floor_client, calls, clients)
-    await floor_client.aclose()
+    await floor_client.close()
 
 
 def _asking(running: Running, count: int) -> Call:
@@ -146,18 +146,17 @@ def _asking(running: Running, count: int) -> Call:
 
 async def _compare(
     servers: FmsServers,
-    client: httpx2.AsyncClient,
+    client: aiohttp.ClientSession,
     calls: dict[int, Call],
     clients: int,
 ) -> None:
     """By turns: the slowest detector asked alone, and fan-outs to so many detectors."""
     series = {count: Series() for count in calls}
     opened = dict.fromkeys(calls, 0)
-    for number in range(-1, _ROUNDS):  # the first round opens connections and is not counted
+    for _ in range(_ROUNDS):
         for count, call in calls.items():
-            if number < 0:
-                await measure(Series(), call, clients, clients * 2)
-                continue
+            # Idle connections are closed between the turns: the first calls open them, and are not counted.
+            await measure(Series(), call, clients, clients * 2)
             before = await servers.accepted(client)
             await measure(series[count], call, clients, max(clients, 240 // max(1, count)))
             opened[count] += await servers.accepted(client) - before

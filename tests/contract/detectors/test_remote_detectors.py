@@ -171,7 +171,9 @@ async def test_a_deadline_that_passed_asks_nobody(
     assert server.counted()["requests"] == 0
 
 
-async def test_cancelling_lets_go_of_the_service(kind: str, server: DetectorServer, client: aiohttp.ClientSession) -> None:
+async def test_cancelling_lets_go_of_the_service(
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
+) -> None:
     server.behave("hang", forget=True)
     task = asyncio.create_task(remote_detector(definition_of(kind, server), client).inspect(Inquiry("x")))
     while not server.counted()["in_flight"]:
@@ -231,7 +233,7 @@ async def test_without_its_credential_it_is_unavailable_and_says_why(
     [("granite_guardian", ["violence", "jailbreak"]), ("shieldgemma", ["Harassment", "Hate Speech"])],
 )
 async def test_each_risk_is_a_question_and_one_without_an_answer_is_named(
-    family: str, risks: list[str], server: DetectorServer, client: httpx2.AsyncClient
+    family: str, risks: list[str], server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     definition = definition_of(family, server, protocol={**PROTOCOLS[family], "risks": risks})
     detector = remote_detector(definition, client)

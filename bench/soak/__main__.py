@@ -16,6 +16,7 @@ from bench.soak.run import Options, soak
 _HELP = {
     "requests": "requests under fire",
     "seconds": "after so many seconds the faults end in any case",
+    "at_least": "seconds that the faults last, however fast the server is",
     "concurrency": "requests at one time",
     "assessed": "share of requests that go through the whole chain",
     "growth_limit": "share by which memory may grow between the 25 %% mark and the end",

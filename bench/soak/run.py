@@ -30,10 +30,15 @@ _VALKEY_DIES, _VALKEY_RETURNS = 0.4, 0.55
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much, for how long, how hard; the faults end with whichever of `requests` and `seconds` is reached first."""
+    """How much, for how long, how hard.
+
+    The faults end with whichever of `requests` and `seconds` is reached first, but not before `at_least` seconds:
+    what flaps needs time for it.
+    """
 
     requests: int = 20_000
     seconds: float = 600.0
+    at_least: float = 15.0
     concurrency: int = 32
     assessed: float = 0.1
     """The share of requests that go through the whole chain."""
@@ -67,7 +72,9 @@ async def _soak(options: Options, stage: Stage, tell: Tell) -> Figures:
             began = monotonic()
 
             def progress() -> float:
-                return min(1.0, max(traffic.answered / options.requests, (monotonic() - began) / options.seconds))
+                lasted = monotonic() - began
+                done = min(traffic.answered / options.requests, lasted / options.at_least)
+                return min(1.0, max(done, lasted / options.seconds))
 
             async def follow() -> None:
                 while True:

@@ -32,6 +32,8 @@ _FILLING = (
     "on",
     "Thursday",
 )
+_KEYED = 5
+"""One assessment in so many has an `Idempotency-Key`: without Valkey their answers are kept in the server's memory."""
 _TOLD = 20
 """Broken promises that are told in words; all are counted."""
 
@@ -74,7 +76,8 @@ class Traffic:
         headers = {"content-type": "application/json"}
         if chain:
             body["frameworks"] = ["soc2"]
-            headers["idempotency-key"] = f"soak-{number}"
+            if number % _KEYED == 0:
+                headers["idempotency-key"] = f"soak-{number}"
         began = perf_counter()
         try:
             answer = await self._client.post(

@@ -7,7 +7,7 @@ DATA_DIR ?= data
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-split test check format bench openapi lock wheel containers clean
+.PHONY: help run run-split test check format bench soak openapi lock wheel containers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## Format the code and mend what ruff can
 
 bench: $(VENV)/.dev ## Measure speed and memory against floors of the same run
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH_ARGS)
+
+soak: $(VENV)/.dev ## Keep a server under fire for minutes and check every answer
+	$(BIN)/python -m bench.soak $(SOAK_ARGS)
 
 openapi: $(VENV)/.dev ## Write docs/openapi.json
 	$(BIN)/llama-mapper openapi > docs/openapi.json

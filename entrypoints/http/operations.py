@@ -150,20 +150,6 @@ def _endpoint_of(
     async def handled(request: Request, principal: Principal) -> Response:
         try:
             return await handler(request, principal)
-            async with asyncio.timeout(timeout_s):
-                principal = await authenticator.authenticate(request)
-                principal.require(scope)
-                token = CURRENT_PRINCIPAL.set(principal)
-                try:
-                    return await handler(request, principal)
-                finally:
-                    CURRENT_PRINCIPAL.reset(token)
-        except TimeoutError:
-            return problem_response(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
-        except ServiceError as error:
-            return refusal(error)
-        except RefusedBody as error:
-            return problem_response(error.refusal, error.faults)
         except ClientDisconnect:
             raise
         except Exception as error:

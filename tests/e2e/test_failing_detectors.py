@@ -115,7 +115,7 @@ def checked(status: int, orchestration: dict[str, Any]) -> dict[str, Any]:
 
 def through_every_door(client: httpx2.Client) -> dict[str, Any]:
     """What each door said."""
-    told = {}
+    told: dict[str, Any] = {}
     answer = client.post("/v1/orchestrate", json=ASKED)
     told["orchestrate"] = checked(answer.status_code, answer.json())
     told["redacted"] = answer.json()["redacted"]

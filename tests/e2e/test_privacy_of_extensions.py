@@ -6,7 +6,6 @@ is told; a policy is watched beside another; state is shared in a real Valkey; t
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -30,9 +29,16 @@ from tests.support.valkey import ValkeyServer
 HARMLESS = f"A {MARK} is a rare bird that nobody minds."
 PERSONAL = f"Please write to {MARK}@example.com about the {MARK} today."
 NDJSON = {"content-type": "application/x-ndjson"}
-ECHOES = {"lying": "labels", "wordy": "long", "nonsensical": "nonsense", "erring": "500", "refusing": "422", "busy": "429"}
+ECHOES = {
+    "lying": "labels",
+    "wordy": "long",
+    "nonsensical": "nonsense",
+    "erring": "500",
+    "refusing": "422",
+    "busy": "429",
+}
 
-PLUGIN = '''
+PLUGIN = """
 import logging
 from llama_mapper.domain.orchestration.hooks import OrchestrationHook
 from llama_mapper.domain.orchestration.plugins import Plugin
@@ -77,7 +83,7 @@ EARLIER = [""]
 plugin = Plugin(
     name="marked", version="1", api=(1, 0), detectors=lambda _: [Breaking()], hooks=lambda _: [Early()]
 )
-'''
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: marked-plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[llama_mapper.plugins]\nmarked = marked_plugin:plugin\n")
     path = [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with ValkeyServer(tmp_path_factory.mktemp("valkey")) as valkey, detector_server() as echo, receiving([500, 200]) as at:
+    with (
+        ValkeyServer(tmp_path_factory.mktemp("valkey")) as valkey,
+        detector_server() as echo,
+        receiving([500, 200]) as at,
+    ):
         echo.behave("echo", delay_s=0.02)
         settings = {
             "PYTHONPATH": os.pathsep.join(path),
@@ -161,8 +171,9 @@ def through_texts(client: httpx2.Client, round: str) -> list[httpx2.Response]:
     """Through the doors for texts and conversations; the answers that have no redacted content in them."""
     answers = []
     said = [{"role": "user", "content": CONTENT}, {"role": "assistant", "content": HARMLESS}]
-    for number, asked in enumerate(({"content": CONTENT}, {"content": HARMLESS}, {"messages": said})):
-        asked = asked | {"processing_mode": "low"}
+    texts: list[dict[str, Any]] = [{"content": CONTENT}, {"content": HARMLESS}, {"messages": said}]
+    for number, text in enumerate(texts):
+        asked = text | {"processing_mode": "low"}
         for path in ("/v1/orchestrate", "/v1/assessments"):
             for headers in ({"idempotency-key": f"{round}-{number}"},) * 2 + ({},):
                 answers.append(client.post(path, json=asked, headers=headers))
@@ -181,8 +192,8 @@ def through_texts(client: httpx2.Client, round: str) -> list[httpx2.Response]:
         {"content": CONTENT, "metadata": {MARK: [CONTENT]}},
         {"content": CONTENT, "messages": said},
     ]
-    for number, asked in enumerate(bad):  # names go back to the caller, and nowhere else
-        refused = client.post("/v1/assessments", json=asked, headers={"idempotency-key": f"{round}-b{number}"})
+    for number, wrong in enumerate(bad):  # names go back to the caller, and nowhere else
+        refused = client.post("/v1/assessments", json=wrong, headers={"idempotency-key": f"{round}-b{number}"})
         assert refused.status_code in (400, 422), refused.text
     conflict = client.post("/v1/orchestrate", json={"content": f"{MARK}?"}, headers={"idempotency-key": f"{round}-0"})
     assert conflict.status_code == 409
@@ -193,7 +204,10 @@ def through_jobs(client: httpx2.Client, receiver: Receiver) -> list[httpx2.Respo
     """A preference and a batch whose receiver is told, on the second attempt."""
     asked = {"content": CONTENT, "metadata": {"note": MARK}}
     single = client.post("/v1/assessments", json=asked, headers={"prefer": "respond-async", "idempotency-key": "job"})
-    batch = {"items": [asked, {"content": HARMLESS}, asked | {"frameworks": ["nobody"]}], "webhook": {"url": receiver.url}}
+    batch = {
+        "items": [asked, {"content": HARMLESS}, asked | {"frameworks": ["nobody"]}],
+        "webhook": {"url": receiver.url},
+    }
     accepted = client.post("/v1/assessments:batch", json=batch)
     assert accepted.status_code == 202, accepted.text
     receiver.wait_for(2)
@@ -206,7 +220,7 @@ def through_fms(client: httpx2.Client) -> None:
     """By its contract it answers the caller's own words."""
     chat = {"messages": [{"role": "user", "content": CONTENT}]}
     doc = {"content": CONTENT, "context_type": "docs", "context": [CONTENT, HARMLESS]}
-    bodies = {
+    bodies: dict[str, dict[str, Any]] = {
         "contents": {"contents": [CONTENT, HARMLESS]},
         "chat": chat,
         "context/doc": doc,
@@ -257,7 +271,9 @@ def test_nothing_of_the_content_is_kept_by_anybody_around_the_server(house: Hous
                 registered(client, name, detector_id, house.echo.url)
         registered(client, "gone", "labels", f"http://127.0.0.1:{free_port()}")
         until = time.monotonic() + 30
-        while not (seen := client.post("/v1/orchestrate", json={"content": f"{MARK} {time.monotonic()}"}).json()).get("shadows"):
+        while not (seen := client.post("/v1/orchestrate", json={"content": f"{MARK} {time.monotonic()}"}).json()).get(
+            "shadows"
+        ):
             assert time.monotonic() < until, seen
             time.sleep(0.1)
         answers += through_texts(client, "second")
@@ -291,7 +307,14 @@ def test_nothing_of_the_content_is_kept_by_anybody_around_the_server(house: Hous
     labels = [each["label"] for each in results["lying"]["findings"]]
     assert [each for each in labels if not each.startswith("unknown:hmac-sha256:")] == ["PERSON:is"]
     hooks = [each["detail"] for each in record["orchestration"]["provenance"] if each["component"] == "hook:early"]
-    assert hooks == [f"{step} failed: {error}" for step, error in (("before_detection", "RuntimeError"), ("after_detection", "RuntimeError"), ("on_verdict", "ValueError"))]
+    assert hooks == [
+        f"{step} failed: {error}"
+        for step, error in (
+            ("before_detection", "RuntimeError"),
+            ("after_detection", "RuntimeError"),
+            ("on_verdict", "ValueError"),
+        )
+    ]
     assert "talkative" in house.server.output.read_text()
     kinds = {key.split(b":")[2] for key in held}
     assert kinds >= {b"idempotency", b"cache", b"generation", b"rate"}

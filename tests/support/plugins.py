@@ -64,7 +64,6 @@ odd_policy = Plugin(
 odd_hook = Plugin(name="odd_hook", version="1", api=(1, 0), hooks=lambda _: [object()])  # type: ignore[list-item]  # wrong on purpose
 
 
-
 class _Unnameable(OrchestrationHook):
     name = "two words"
 

@@ -11,7 +11,6 @@ from llama_mapper.domain.contracts.catalogue import LabelMatch, MatchStage
 from llama_mapper.domain.mapping.catalogue import confidence
 from llama_mapper.domain.mapping.catalogue.normalisation import normalise, without_tag
 
-
 _VARIANT = re.compile(r"(?!$)[A-Za-z]?[0-9]{0,3}")
 """Anything longer is no variant, and could be anything."""
 

@@ -28,7 +28,7 @@ def shown(label: str, text: str = TEXT) -> str:
         "PERSON: Jonas",
         "person_jonas",
         "PersonJonas",
-        "ＪＯＮＡＳ",
+        "\uff2a\uff2f\uff2e\uff21\uff33",
         "KRÄMER",
         "oneill",
         "ONeill",

@@ -12,6 +12,7 @@ from llama_mapper.domain.assessment.jobs.model import JobKey, characters_of
 from llama_mapper.domain.assessment.jobs.ports import ItemOutcome
 from llama_mapper.domain.contracts.assessment import AssessmentRequest
 from llama_mapper.domain.contracts.jobs import JobStatus
+from llama_mapper.domain.kernel.tenancy import Principal
 from llama_mapper.domain.kernel.trace import TraceContext
 
 
@@ -25,12 +26,22 @@ class LiveItem:
 
 
 class LiveJob:
-    """A job that this process holds. `ending` says what becomes of what was not run, once somebody ended the job."""
+    """A job that this process holds, for whom it runs and under which trace.
 
-    def __init__(self, key: JobKey, items: Sequence[LiveItem], trace: TraceContext | None) -> None:
+    `ending` says what becomes of what was not run, once somebody ended the job.
+    """
+
+    def __init__(
+        self,
+        key: JobKey,
+        items: Sequence[LiveItem],
+        trace: TraceContext | None,
+        principal: Principal | None = None,
+    ) -> None:
         self.key = key
         self.items = deque(items)
         self.trace = trace
+        self.principal = principal
         self.running: set[asyncio.Task[ItemOutcome | None]] = set()
         self.started_at: datetime | None = None
         self.unwritten: list[ItemOutcome] = []

@@ -18,6 +18,7 @@ from llama_mapper.domain.contracts.jobs import JobError, JobStatus, JobSummary
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.kernel.ids import new_id
+from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 
 REPORT_S = 0.2
@@ -107,7 +108,7 @@ class JobRunner:
             LiveItem(index, item.assessment_id, request)
             for index, (item, request) in enumerate(zip(job.items, requests, strict=True))
         ]
-        live = LiveJob(job.key, items, CURRENT_TRACE.get())
+        live = LiveJob(job.key, items, CURRENT_TRACE.get(), CURRENT_PRINCIPAL.get())
         self._live[job.key] = live
         self._queue.add(live)
         async with self._work:
@@ -139,6 +140,7 @@ class JobRunner:
     async def _run_item(self, job: LiveJob, item: LiveItem) -> ItemOutcome | None:
         """What became of the item; None if its job was ended meanwhile."""
         CURRENT_TRACE.set(job.trace)
+        CURRENT_PRINCIPAL.set(job.principal)  # a policy may be in force for the caller's key alone
         try:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await self._assess(item, asyncio.get_running_loop().time() + self._limits.deadline_s)

@@ -7,7 +7,7 @@ DATA_DIR ?= data
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-split test check format bench openapi lock wheel containers clean
+.PHONY: help run run-split test check format bench soak openapi lock wheel containers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Format the code and mend what ruff can
 bench: $(VENV)/.dev ## Measure speed and memory against floors of the same run
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH_ARGS)
 
+soak: $(VENV)/.dev ## Keep a server under fire for minutes and check every answer
+	$(BIN)/python -m bench.soak $(SOAK_ARGS)
+
 openapi: $(VENV)/.dev ## Write docs/openapi.json
 	$(BIN)/llama-mapper openapi > docs/openapi.json
 
@@ -45,9 +48,9 @@ containers: ## Build the image and run the same assessment in the monolith and i
 	deploy/try_containers.sh
 
 lock: $(VENV)/.dev ## Resolve the locked versions again (needs uv)
-	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --group build --generate-hashes --python-version 3.11 \
+	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --group build --generate-hashes --python-version 3.11 \
 	  --custom-compile-command "make lock" -o requirements/run.lock
-	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --group test --group lint --group build \
+	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --group test --group lint --group build \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -c requirements/run.lock -o requirements/dev.lock
 
 clean: ## Remove what was built; data stays

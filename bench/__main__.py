@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from bench import chain, detectors, guards, labels, server, startup
+from bench import chain, detectors, guards, labels, orchestration, server, startup
 
 _PARTS = {
     "startup": startup.run,
@@ -14,6 +14,7 @@ _PARTS = {
     "labels": labels.run,
     "detectors": detectors.run,
     "guards": guards.run,
+    "orchestration": orchestration.run,
     "server": server.run,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 
 def json_form(model: BaseModel) -> bytes:
@@ -20,7 +20,9 @@ def json_form(model: BaseModel) -> bytes:
         return model.__pydantic_serializer__.to_json(model)
 
 
-def _fields(value: object) -> dict[str, Any]:
+def _fields(value: object) -> Any:
+    if isinstance(value, RootModel):
+        return value.root
     if isinstance(value, BaseModel):
         return value.__dict__
     raise TypeError(type(value).__name__)

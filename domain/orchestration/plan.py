@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
@@ -88,8 +89,10 @@ def _object(value: object, path: str, keys: tuple[str, ...], optional: tuple[str
         _wrong(path, "must be an object")
     if missing := [key for key in keys if key not in value]:
         _wrong(f"{path}.{missing[0]}", "is missing")
-    if unknown := sorted(str(key) for key in value if key not in keys and key not in optional):
-        _wrong(f"{path}.{unknown[0][:64]}", "is not known")
+    if len(value) > len(keys):
+        unknown = sorted([str(key) for key in value if key not in keys and key not in optional])
+        if unknown:
+            _wrong(f"{path}.{unknown[0][:64]}", "is not known")
     return value
 
 
@@ -135,9 +138,9 @@ def _text(value: object, path: str) -> str:
 
 
 def _choice(value: object, path: str, kind: type[E]) -> E:
-    for member in kind:
-        if value == member.value:
-            return member
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return kind(value)
     _wrong(path, f"must be one of {', '.join(member.value for member in kind)}")
 
 

@@ -21,11 +21,9 @@ from llama_mapper.domain.kernel.cache import Cache
 from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import StoreError
 from llama_mapper.domain.kernel.ids import new_id
+from llama_mapper.domain.orchestration.pace import WORTH_MS, Pace
 from llama_mapper.domain.orchestration.ports import Turn
 from llama_mapper.domain.orchestration.response_key import RESPONSE_NAMESPACE, response_key
-
-WORTH_MS = 5.0
-"""Milliseconds that asking the detectors must have taken for the answer to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,12 @@ class ResponseCache:
         again = {"request_id": new_id("req"), "processing_time_ms": took_ms, "provenance": (*kept.provenance, step)}
         return kept.model_copy(update=again), None
 
-    async def keep(self, slot: Slot, response: OrchestrationResponse) -> None:
-        """Keep an answer, if it is whole and worth it."""
-        if response.processing_time_ms < WORTH_MS:
-            return
+    async def keep(self, slot: Slot | None, response: OrchestrationResponse, pace: Pace) -> None:
+        """Note how long a whole answer took, and keep it if it is worth it and has a place."""
         if any(result.status is not DetectorStatus.SUCCESS for result in response.detector_results):
+            return
+        pace.took(response.content_length, response.processing_time_ms)
+        if slot is None or response.processing_time_ms < WORTH_MS:
             return
         body = response.__pydantic_serializer__.to_json(response)
         try:

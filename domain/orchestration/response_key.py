@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import orjson
+
 from llama_mapper.domain.contracts.orchestration import OrchestrationOptions
 from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.orchestration.ports import Turn
@@ -35,8 +37,15 @@ def response_key(
         tenant_id,
         "orchestration response",
         text.encode("utf-8", "surrogatepass"),
-        json.dumps([(turn.role, turn.start, turn.end) for turn in turns]).encode(),
+        orjson.dumps([(turn.role, turn.start, turn.end) for turn in turns]),
         detectors.encode(),
         policy.encode(),
-        json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
+        _encoded(facts),
     ).hex()
+
+
+def _encoded(facts: dict[str, object]) -> bytes:
+    try:
+        return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, half a surrogate pair
+        return json.dumps(facts, sort_keys=True).encode()

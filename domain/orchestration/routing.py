@@ -21,6 +21,7 @@ from llama_mapper.domain.contracts.orchestration import (
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError
 from llama_mapper.domain.orchestration.coverage import requirements_of
 from llama_mapper.domain.orchestration.model import MAX_DETECTORS, DetectorTerms, Plan
+from llama_mapper.domain.orchestration.pace import Pace
 from llama_mapper.domain.orchestration.plan import parse_plan
 from llama_mapper.domain.orchestration.ports import (
     Detector,
@@ -68,7 +69,8 @@ class Route:
 
     `plan` has terms for substitutes too. `only` is the set of risk categories to judge, None for all. `monitoring`:
     something of it is reported and not enforced. `quiet` remembers judgements of runs that found
-    nothing, and `coverages` what was covered: both by who answered. There are few different ones.
+    nothing, and `coverages` what was covered: both by who answered. There are few different ones. `pace` notes how
+    long runs take.
     """
 
     plan: Plan
@@ -79,6 +81,7 @@ class Route:
     version_info: VersionInfo
     quiet: dict[tuple[object, ...], Judgement] = field(default_factory=dict)
     coverages: dict[tuple[object, ...], CoverageReport] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
 
 class Router:

@@ -83,7 +83,7 @@ class OrchestrationService:
         route = await self._router.route(resolution.bundle, tenant_id, request)
         policy_ms = (monotonic() - began) * 1e3
         slot: Slot | None = None
-        if self._cache is not None:
+        if self._cache is not None and route.pace.makes_looking_worth(len(text)):
             digests = (route.decision.policy_digest, *(bundle.digest for bundle in resolution.shadows))
             known, slot = await self._cache.find(
                 tenant_id,
@@ -132,8 +132,8 @@ class OrchestrationService:
             gathered=gathered,
             told=told,
         )
-        if self._cache is not None and slot is not None:
-            await self._cache.keep(slot, response)
+        if self._cache is not None:
+            await self._cache.keep(slot, response, route.pace)
         return await self._hooks.verdict(response) if self._hooks else response
 
     async def open_stream(self, start: StreamStart) -> TextStream:

@@ -9,7 +9,7 @@ from llama_mapper.domain.contracts.detectors import DetectorDefinition, Detector
 from llama_mapper.domain.orchestration.ports import Detector, ProbedDetector
 
 if TYPE_CHECKING:
-    import httpx2
+    import aiohttp
 
 
 class Guards(Protocol):
@@ -33,7 +33,7 @@ class RemoteDetectors:
 
     def __init__(self, guards: Guards | None = None) -> None:
         self._guards = guards
-        self._client: httpx2.AsyncClient | None = None
+        self._client: aiohttp.ClientSession | None = None
 
     def make(self, definition: DetectorDefinition) -> ProbedDetector:
         """A detector for service; raise `CONFIGURATION_INVALID` for one that cannot be asked here."""
@@ -55,7 +55,7 @@ class RemoteDetectors:
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.aclose()
+            await self._client.close()
 
     def _made(self, definition: DetectorDefinition, guards: Guards | None) -> ProbedDetector:
         from llama_mapper.adapters.orchestration.remote.factory import remote_detector

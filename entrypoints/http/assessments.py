@@ -19,6 +19,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
+from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.jobs import PREFER, accepted, prefers_async
 from llama_mapper.entrypoints.http.operations import Operation
@@ -47,7 +48,11 @@ def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | No
 
     async def create(request: Request, principal: Principal) -> Response:
         asked = await read_owned(request, principal, AssessmentRequest, body_limit)
-        if jobs is not None and "prefer" in request.headers and prefers_async(request.headers.getlist("prefer")):
+        if (
+            jobs is not None
+            and header_of(request.scope, b"prefer") is not None
+            and prefers_async(request.headers.getlist("prefer"))
+        ):
             return accepted(await jobs.submit(asked), preferred=True)
         record = await api.assess(asked)
         covered = record.assessment.orchestration.coverage.sufficient

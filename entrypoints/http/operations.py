@@ -19,6 +19,7 @@ from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.fixed_paths import Served
+from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
 from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
@@ -34,6 +35,7 @@ BODY_ERRORS = (
 ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH, ErrorCode.RATE_LIMITED)
 IDEMPOTENCY_ERRORS = (ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPOTENCY_CONFLICT)
 SERVER_ERRORS = (ErrorCode.INTERNAL_ERROR, ErrorCode.STORE_UNAVAILABLE, ErrorCode.REQUEST_TIMEOUT)
+_KEY_HEADER = HEADER.lower().encode()
 _LATE = "the request took longer than this server allows"
 
 
@@ -163,12 +165,12 @@ def _endpoint_of(
         principal = await authenticator.authenticate(request)
         if by_credential is not None:
             allowances += await by_credential.admit(principal)
-            if (denied := denial(allowances)) is not None:
+            if allowances and (denied := denial(allowances)) is not None:
                 raise denied
         principal.require(scope)
         token = CURRENT_PRINCIPAL.set(principal)
         try:
-            if terms is not None and idempotency is not None and HEADER in request.headers:
+            if terms is not None and idempotency is not None and header_of(request.scope, _KEY_HEADER) is not None:
                 return await idempotency.answer(
                     operation.id, terms, request, principal, lambda again: handled(again, principal)
                 )

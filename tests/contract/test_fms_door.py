@@ -3,16 +3,21 @@ adapter for that API."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import httpx2
 import jsonschema
 import pytest
 import pytest_asyncio
+import uvicorn
 
 from llama_mapper.adapters.orchestration.remote.factory import remote_detector
+from llama_mapper.adapters.orchestration.remote.http_detector import open_detector_client
 from llama_mapper.domain.contracts.detectors import FmsEndpoint
 from llama_mapper.domain.contracts.orchestration import Role
 from llama_mapper.domain.kernel.credentials import issue_key
@@ -101,6 +106,25 @@ async def client(running: Running) -> AsyncIterator[httpx2.AsyncClient]:
     app = application_of(running, running.platform.settings(), front=True)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def address(running: Running) -> AsyncIterator[str]:
+    """Where the door answers over a socket."""
+    app = application_of(running, running.platform.settings(), front=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server.serve([listening]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def outside() -> AsyncIterator[aiohttp.ClientSession]:
+    opened = open_detector_client()
+    yield opened
+    await opened.close()
 
 
 async def ask(client: httpx2.AsyncClient, endpoint: str, detector: str = "marks", **body: Any) -> Any:
@@ -251,7 +275,7 @@ TEXT = "Dear é𝄞 <EMAIL_ADDRESS>,\n\nit is <NOBODY_KNOWS>."
 
 @pytest.mark.parametrize("endpoint", list(FmsEndpoint))
 async def test_our_own_adapter_finds_through_our_own_door_what_the_detector_finds_in_process(
-    client: httpx2.AsyncClient, endpoint: FmsEndpoint
+    outside: aiohttp.ClientSession, address: str, endpoint: FmsEndpoint
 ) -> None:
     said = [(Role.DOCUMENT, "<IBAN_CODE>"), (Role.USER, "loud"), (Role.ASSISTANT, TEXT)]
     turns, at = [], 0
@@ -259,10 +283,8 @@ async def test_our_own_adapter_finds_through_our_own_door_what_the_detector_find
         turns.append(Turn(role, at, at + len(part)))
         at += len(part) + 2
     inquiry = Inquiry("\n\n".join(part for _, part in said), tuple(turns))
-    definition = a_definition(
-        url="http://127.0.0.1", protocol={"kind": "fms", "detector_id": "marks", "endpoint": endpoint.value}
-    )
-    through = await remote_detector(definition, client).inspect(inquiry)
+    definition = a_definition(url=address, protocol={"kind": "fms", "detector_id": "marks", "endpoint": endpoint.value})
+    through = await remote_detector(definition, outside).inspect(inquiry)
     inside = await Marks().inspect(inquiry)
     if endpoint is FmsEndpoint.CONTENTS:
         placed = [(0, len(inquiry.text)) if each.start is None else (each.start, each.end) for each in inside.findings]
@@ -278,5 +300,7 @@ async def test_our_own_adapter_finds_through_our_own_door_what_the_detector_find
         }
 
 
-async def test_our_own_door_shows_a_sign_of_life_to_our_own_adapter(client: httpx2.AsyncClient) -> None:
-    await remote_detector(a_definition(url="http://127.0.0.1"), client).probe()
+async def test_our_own_door_shows_a_sign_of_life_to_our_own_adapter(
+    outside: aiohttp.ClientSession, address: str
+) -> None:
+    await remote_detector(a_definition(url=address), outside).probe()

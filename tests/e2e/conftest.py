@@ -14,10 +14,15 @@ from llama_mapper.domain.kernel.tenancy import Scope
 from llama_mapper.entrypoints.containers.identity import open_api_keys
 from llama_mapper.entrypoints.settings import Settings
 from tests.support.loops import LoopThread
-from tests.support.postgres import postgres
+from tests.support.postgres import PostgresDatabase, fresh_database
 from tests.support.servers import Server, run_cli, serving, serving_split
 
-__all__ = ["postgres"]
+
+@pytest.fixture(scope="module")
+def postgres(postgres_server: str) -> Iterator[PostgresDatabase]:
+    """A database for each module: it migrates for itself."""
+    yield from fresh_database(postgres_server)
+
 
 LINK_SECRET = "only the three services know this"
 FEW_DETECTORS = "violence,secret_phrases"  # the quickest to load

@@ -41,15 +41,20 @@ class PostgresDatabase:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresDatabase]:
-    """A fresh database on a real server; the server is stopped at the end if it is ours."""
+def postgres_server() -> Iterator[str]:
+    """The superuser's URL of a real server; it is stopped at the end if it is ours."""
+    if named := os.environ.get("LLAMA_MAPPER_TEST_POSTGRES_URL"):
+        yield named
+    else:
+        with _Server() as server_url:
+            yield server_url
+
+
+def fresh_database(server_url: str) -> Iterator[PostgresDatabase]:
+    """A database of its own on the server, dropped at the end."""
     loop = LoopThread()
     try:
-        if named := os.environ.get("LLAMA_MAPPER_TEST_POSTGRES_URL"):
-            yield from _database(loop, named)
-        else:
-            with _Server() as server_url:
-                yield from _database(loop, server_url)
+        yield from _database(loop, server_url)
     finally:
         loop.close()
 

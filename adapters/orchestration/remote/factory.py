@@ -19,12 +19,12 @@ from llama_mapper.domain.orchestration.ports import ProbedDetector
 from llama_mapper.domain.orchestration.windows import WindowedDetector
 
 if TYPE_CHECKING:
-    import httpx2
+    import aiohttp
 
 
 def remote_detector(
     definition: DetectorDefinition,
-    client: httpx2.AsyncClient,
+    client: aiohttp.ClientSession,
     protect: Callable[[ProbedDetector], ProbedDetector] | None = None,
 ) -> ProbedDetector:
     """The detector that `definition` describes, asked over `client` (see `open_detector_client`).

@@ -26,7 +26,7 @@ from llama_mapper.domain.orchestration.ports import (
 from llama_mapper.domain.orchestration.registry.model import digest_of
 
 if TYPE_CHECKING:
-    import httpx2
+    import aiohttp
 
 ANSWER_LIMIT = 4 * 1024 * 1024
 """Bytes of an answer that are read at the most."""
@@ -35,22 +35,25 @@ _PROBE_S = 2.0
 _PROBE_BYTES = 65_536
 _IDLE_S = 3.0  # below the 5 s after which common servers close an idle connection: a request must not meet the close
 _CONNECTIONS = 1024
-_KEPT = 256
 _BUSY = frozenset({429, 503})
 
 
-def open_detector_client() -> httpx2.AsyncClient:
-    """The pooled client that all remote detectors share; close it with `aclose`.
+def open_detector_client() -> aiohttp.ClientSession:
+    """The pooled client that all remote detectors of this event loop share; close it with `close`.
 
-    It follows no redirects and does not use the environment's proxies. Time is limited by
-    each call, not by the client.
+    It keeps no cookies and does not use the environment's proxies. Time is limited by each call, not by the client.
     """
-    import httpx2
+    import aiohttp
 
-    limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_KEPT, keepalive_expiry=_IDLE_S)
-    # A compressed answer could grow beyond its bound between two looks at its size.
-    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "llama-mapper"}
-    return httpx2.AsyncClient(headers=headers, timeout=None, limits=limits, trust_env=False)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A compressed answer could grow beyond its bound between two looks at its size.
+        headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "llama-mapper"},
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+    )
 
 
 class HttpDetector:
@@ -71,7 +74,7 @@ class HttpDetector:
         self,
         definition: DetectorDefinition,
         dialect: Dialect,
-        client: httpx2.AsyncClient,
+        client: aiohttp.ClientSession,
         answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self._descriptor = descriptor_of(definition)
@@ -114,12 +117,12 @@ class HttpDetector:
         probe, headers = self._dialect.probe, self._sent_headers()
         async with (
             _translated(monotonic() + _PROBE_S),
-            self._client.stream("GET", probe.url, headers=headers) as response,
+            self._client.get(probe.url, headers=headers, allow_redirects=False) as response,
         ):
-            if response.status_code not in probe.also_alive:
+            if response.status not in probe.also_alive:
                 _check_status(response)
             read = 0
-            async for part in response.aiter_raw():  # to its end, so that the connection can be used again
+            async for part in response.content.iter_any():  # to its end, so that the connection can be used again
                 read += len(part)
                 if read > _PROBE_BYTES:
                     break
@@ -148,19 +151,19 @@ class HttpDetector:
         headers = self._sent_headers()
         async with (
             _translated(until),
-            self._client.stream("POST", self._dialect.url, content=body, headers=headers) as response,
+            self._client.post(self._dialect.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             _check_status(response)
             return await self._content(response)
 
-    async def _content(self, response: httpx2.Response) -> bytes:
+    async def _content(self, response: aiohttp.ClientResponse) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise malformed("it is compressed, which was not asked for")
         told = response.headers.get("content-length", "")
         if told.isascii() and told.isdecimal() and int(told[:20]) > self._answer_limit:
             raise self._too_large()
         content = bytearray()
-        async for part in response.aiter_raw():
+        async for part in response.content.iter_any():
             content += part
             if len(content) > self._answer_limit:
                 raise self._too_large()
@@ -210,7 +213,7 @@ def _missing(credential: Credential) -> str:
 @asynccontextmanager
 async def _translated(until: float) -> AsyncIterator[None]:
     """Bound what is done by the clock of `monotonic`, and turn the driver's errors into the port's."""
-    import httpx2
+    import aiohttp
 
     left = until - monotonic()
     if left <= 0:
@@ -218,17 +221,17 @@ async def _translated(until: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(left):
             yield
-    except (TimeoutError, httpx2.TimeoutException) as error:
+    except TimeoutError as error:
         raise DetectorTimeout(f"no answer within {left * 1e3:.0f} ms", retryable=True) from error
-    except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
+    except (aiohttp.InvalidURL, ValueError) as error:
         raise DetectorFailed(f"it cannot be called ({type(error).__name__})", "DETECTOR_REJECTED") from error
-    except httpx2.HTTPError as error:
+    except aiohttp.ClientError as error:
         message = f"it cannot be reached ({type(error).__name__})"
         raise DetectorUnavailable(message, "DETECTOR_UNREACHABLE", retryable=True) from error
 
 
-def _check_status(response: httpx2.Response) -> None:
-    status = response.status_code
+def _check_status(response: aiohttp.ClientResponse) -> None:
+    status = response.status
     if 200 <= status < 300:
         return
     message = f"it answered with status {status}"

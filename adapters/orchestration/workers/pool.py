@@ -5,7 +5,7 @@
     await pool.detectors["name"].inspect("text")
     await pool.close()
 
-A pool belongs to the event loop that started it. Why it does not use the standard library's pools: ADR 0017.
+A pool belongs to the event loop that started it. Why it does not use the standard library's pools: ADR 17.
 """
 
 from __future__ import annotations

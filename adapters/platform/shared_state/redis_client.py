@@ -77,6 +77,7 @@ def open_redis(url: str) -> RedisClient:
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
+        from redis.maint_notifications import MaintNotificationsConfig
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"redis_url needs the package {error.name}: install 'llama-mapper[redis]'") from error
     try:
@@ -88,6 +89,9 @@ def open_redis(url: str) -> RedisClient:
             socket_timeout=None,
             socket_connect_timeout=None,
             client_name="llama-mapper",
+            # With them on, the driver no longer looks whether an idle connection died meanwhile: after a restart of
+            # Redis every one of them would then cost a failed command.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
     except ValueError:
         raise ConfigurationError("redis_url is not a redis:// or rediss:// URL") from None

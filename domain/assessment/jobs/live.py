@@ -26,7 +26,7 @@ class LiveItem:
 
 
 class LiveJob:
-    """A job that this process holds, for whom it runs and under which trace.
+    """A job that this process holds for `principal`.
 
     `ending` says what becomes of what was not run, once somebody ended the job.
     """

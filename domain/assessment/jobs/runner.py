@@ -140,7 +140,7 @@ class JobRunner:
     async def _run_item(self, job: LiveJob, item: LiveItem) -> ItemOutcome | None:
         """What became of the item; None if its job was ended meanwhile."""
         CURRENT_TRACE.set(job.trace)
-        CURRENT_PRINCIPAL.set(job.principal)  # a policy may be in force for the caller's key alone
+        CURRENT_PRINCIPAL.set(job.principal)  # policies may be activated for one API key
         try:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await self._assess(item, asyncio.get_running_loop().time() + self._limits.deadline_s)

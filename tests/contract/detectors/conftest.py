@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx2
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -80,11 +80,11 @@ def server() -> Iterator[DetectorServer]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
     """A client as the service opens it."""
     opened = open_detector_client()
     yield opened
-    await opened.aclose()
+    await opened.close()
 
 
 @pytest.fixture(params=PROTOCOLS)

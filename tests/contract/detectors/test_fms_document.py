@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx2
 import pytest
 import pytest_asyncio
@@ -91,19 +92,19 @@ def _conversation(*turns: tuple[Role, str]) -> Inquiry:
     ],
 )
 async def test_every_endpoint_is_asked_as_the_document_says(
-    url: str, client: httpx2.AsyncClient, endpoint: str, inquiry: Inquiry, found: tuple[RawFinding, ...]
+    url: str, client: aiohttp.ClientSession, endpoint: str, inquiry: Inquiry, found: tuple[RawFinding, ...]
 ) -> None:
     detector = remote_detector(_definition(url, endpoint, context_type="document"), client)
     await detector.probe()
     assert (await detector.inspect(inquiry)).findings == found
 
 
-async def test_the_label_that_says_nothing_was_found_is_no_finding(url: str, client: httpx2.AsyncClient) -> None:
+async def test_the_label_that_says_nothing_was_found_is_no_finding(url: str, client: aiohttp.ClientSession) -> None:
     definition = _definition(url, "context/doc", context_type="chunks", clean_labels=("relevant",))
     assert (await remote_detector(definition, client).inspect(_conversation(*_TURNS))).findings == ()
 
 
-async def test_the_label_may_be_the_type(url: str, client: httpx2.AsyncClient) -> None:
+async def test_the_label_may_be_the_type(url: str, client: aiohttp.ClientSession) -> None:
     definition = _definition(url, label_field="detection_type")
     (found,) = (await remote_detector(definition, client).inspect(Inquiry("a@b.c"))).findings
     assert found.label == "pii"
@@ -112,14 +113,14 @@ async def test_the_label_may_be_the_type(url: str, client: httpx2.AsyncClient) -
 @pytest.mark.parametrize("endpoint", ["context/doc", "generation"])
 @pytest.mark.parametrize("inquiry", [Inquiry("a@b.c"), _conversation((Role.USER, "a@b.c"))])
 async def test_what_lacks_a_document_or_an_answer_is_not_asked(
-    url: str, client: httpx2.AsyncClient, endpoint: str, inquiry: Inquiry
+    url: str, client: aiohttp.ClientSession, endpoint: str, inquiry: Inquiry
 ) -> None:
     with pytest.raises(DetectorFailed) as caught:
         await remote_detector(_definition(url, endpoint), client).inspect(inquiry)
     assert caught.value.code == "DETECTOR_NOT_APPLICABLE"
 
 
-async def test_long_texts_go_in_windows(url: str, client: httpx2.AsyncClient) -> None:
+async def test_long_texts_go_in_windows(url: str, client: aiohttp.ClientSession) -> None:
     text = "🙂 " * 300 + "a@b.c " + "x " * 300 + "d@e.f"
     definition = _definition(url).model_copy(update={"window_chars": 100, "window_overlap_chars": 20})
     answer = await remote_detector(definition, client).inspect(Inquiry(text))
@@ -139,7 +140,7 @@ async def running(url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
     ]
     async with running_monolith(settings, detectors) as started:
         yield started
-    await opened.aclose()
+    await opened.close()
 
 
 async def test_a_whole_assessment_with_declared_and_unknown_labels(running: Running) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import httpx2
+import aiohttp
 import pytest
 
 from llama_mapper.adapters.orchestration.remote.factory import remote_detector
@@ -108,7 +108,7 @@ def _told(kind: str, fault: Fault) -> dict[str, Any]:
     ids=lambda each: each if isinstance(each, str) else each.name,
 )
 async def test_every_fault_has_its_error_code_and_retry_advice(
-    kind: str, fault: Fault, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, fault: Fault, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave(fault.behaviour, **(_told(kind, fault) | fault.how))
     late = fault.error is DetectorTimeout
@@ -121,7 +121,7 @@ async def test_every_fault_has_its_error_code_and_retry_advice(
     assert (await detector.inspect(Inquiry("a bomb"))).findings  # the pool is none the worse for it
 
 
-async def test_finds_what_the_service_found(kind: str, server: DetectorServer, client: httpx2.AsyncClient) -> None:
+async def test_finds_what_the_service_found(kind: str, server: DetectorServer, client: aiohttp.ClientSession) -> None:
     server.behave("good", **GOOD.get(kind, {}))
     detector = remote_detector(definition_of(kind, server), client)
     assert (await detector.inspect(Inquiry("nothing here"))).findings == ()
@@ -134,7 +134,7 @@ async def test_finds_what_the_service_found(kind: str, server: DetectorServer, c
 @pytest.mark.parametrize("behaviour", ["outside", "backwards"])
 @pytest.mark.parametrize("kind", [kind for kind in PROTOCOLS if kind not in SPANLESS])
 async def test_a_span_that_is_none_is_left_out_and_the_finding_stays(
-    kind: str, behaviour: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, behaviour: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave(behaviour)
     answer = await remote_detector(definition_of(kind, server), client).inspect(Inquiry("a bomb"))
@@ -142,7 +142,7 @@ async def test_a_span_that_is_none_is_left_out_and_the_finding_stays(
 
 
 async def test_the_wait_that_a_busy_service_asks_for_is_passed_on(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave("status", status=503, headers={"retry-after": "7"})
     with pytest.raises(DetectorUnavailable) as caught:
@@ -151,7 +151,7 @@ async def test_the_wait_that_a_busy_service_asks_for_is_passed_on(
 
 
 async def test_the_deadline_counts_over_the_whole_answer(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave("drip")
     detector = remote_detector(definition_of(kind, server), client)
@@ -162,7 +162,7 @@ async def test_the_deadline_counts_over_the_whole_answer(
 
 
 async def test_a_deadline_that_passed_asks_nobody(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave("good", forget=True)
     with pytest.raises(DetectorTimeout) as caught:
@@ -171,7 +171,9 @@ async def test_a_deadline_that_passed_asks_nobody(
     assert server.counted()["requests"] == 0
 
 
-async def test_cancelling_lets_go_of_the_service(kind: str, server: DetectorServer, client: httpx2.AsyncClient) -> None:
+async def test_cancelling_lets_go_of_the_service(
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
+) -> None:
     server.behave("hang", forget=True)
     task = asyncio.create_task(remote_detector(definition_of(kind, server), client).inspect(Inquiry("x")))
     while not server.counted()["in_flight"]:
@@ -187,7 +189,7 @@ async def test_cancelling_lets_go_of_the_service(kind: str, server: DetectorServ
 
 
 async def test_headers_credential_and_trace_are_sent(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.behave("good", **GOOD.get(kind, {}))
     monkeypatch.setenv("WORDS_KEY", "s3cret")
@@ -210,7 +212,7 @@ async def test_without_its_credential_it_is_unavailable_and_says_why(
     kind: str,
     value: str | None,
     server: DetectorServer,
-    client: httpx2.AsyncClient,
+    client: aiohttp.ClientSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server.behave("good", forget=True)
@@ -231,7 +233,7 @@ async def test_without_its_credential_it_is_unavailable_and_says_why(
     [("granite_guardian", ["violence", "jailbreak"]), ("shieldgemma", ["Harassment", "Hate Speech"])],
 )
 async def test_each_risk_is_a_question_and_one_without_an_answer_is_named(
-    family: str, risks: list[str], server: DetectorServer, client: httpx2.AsyncClient
+    family: str, risks: list[str], server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     definition = definition_of(family, server, protocol={**PROTOCOLS[family], "risks": risks})
     detector = remote_detector(definition, client)
@@ -245,7 +247,7 @@ async def test_each_risk_is_a_question_and_one_without_an_answer_is_named(
 
 
 async def test_a_probe_tells_a_live_service_from_a_dead_one_without_content(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     detector = remote_detector(definition_of(kind, server), client)
     server.behave("good", forget=True)
@@ -258,14 +260,14 @@ async def test_a_probe_tells_a_live_service_from_a_dead_one_without_content(
             await detector.probe()
 
 
-async def test_a_probe_is_bounded_in_time(server: DetectorServer, client: httpx2.AsyncClient) -> None:
+async def test_a_probe_is_bounded_in_time(server: DetectorServer, client: aiohttp.ClientSession) -> None:
     server.behave("hang")
     with pytest.raises(DetectorTimeout):
         await asyncio.wait_for(remote_detector(definition_of("fms", server), client).probe(), 15)
 
 
 async def test_connections_are_kept_and_used_again(
-    kind: str, server: DetectorServer, client: httpx2.AsyncClient
+    kind: str, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     server.behave("good", forget=True, **GOOD.get(kind, {}))
     detector = remote_detector(definition_of(kind, server), client)
@@ -286,7 +288,7 @@ async def _many(detector: ProbedDetector, requests: int, at_once: int) -> None:
 
 
 async def test_a_huge_answer_costs_its_status_and_not_our_memory(
-    server: DetectorServer, client: httpx2.AsyncClient
+    server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     detector = remote_detector(definition_of("fms", server), client)
     server.behave("huge", chunked=True)
@@ -300,7 +302,7 @@ async def test_a_huge_answer_costs_its_status_and_not_our_memory(
     assert peak < 16 * 1024 * 1024
 
 
-async def test_many_timeouts_leave_no_connection_behind(server: DetectorServer, client: httpx2.AsyncClient) -> None:
+async def test_many_timeouts_leave_no_connection_behind(server: DetectorServer, client: aiohttp.ClientSession) -> None:
     server.behave("hang", forget=True)
     detector = remote_detector(definition_of("fms", server, timeout_ms=200), client)
     answers = await asyncio.gather(*(detector.inspect(Inquiry("x")) for _ in range(50)), return_exceptions=True)
@@ -316,7 +318,7 @@ async def test_many_timeouts_leave_no_connection_behind(server: DetectorServer, 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 async def test_the_request_answers_with_all_other_detectors(
-    fault: Fault, server: DetectorServer, client: httpx2.AsyncClient
+    fault: Fault, server: DetectorServer, client: aiohttp.ClientSession
 ) -> None:
     kind = "fms" if "fms" in fault.kinds else "llama_guard"
     server.behave(fault.behaviour, **(_told(kind, fault) | fault.how))

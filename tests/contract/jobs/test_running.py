@@ -27,6 +27,7 @@ from llama_mapper.domain.assessment.ports import AssessmentRow
 from llama_mapper.domain.contracts.assessment import AssessmentRecord, AssessmentRequest
 from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobStatus, JobSummary
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError, StoreError
+from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, Principal, Scope
 
 LIMITS = JobLimits(concurrency=2, lease_s=300.0, grace_s=5.0)
 
@@ -37,6 +38,7 @@ class Chain:
     def __init__(self, records: SqlAssessments) -> None:
         self.records = records
         self.order: list[str] = []
+        self.callers: list[str | None] = []
         self.gate = asyncio.Event()
         self.held = 0
         self.most = 0
@@ -46,6 +48,8 @@ class Chain:
         assert request.tenant_id is not None
         assert assessment_id is not None
         self.order.append(request.tenant_id)
+        caller = CURRENT_PRINCIPAL.get()
+        self.callers.append(None if caller is None else caller.name)
         self.held += 1
         self.most = max(self.most, self.held)
         try:
@@ -160,6 +164,18 @@ async def test_every_item_gets_one_record_and_the_job_names_it(database: Databas
     assert process.chain.most == LIMITS.concurrency
     assert [ended.id for ended in process.ended] == [job.id]
     assert process.runner.waiting == process.runner.running == 0
+
+
+async def test_an_item_runs_for_the_caller_who_sent_it(database: Database) -> None:
+    async with Process(database).running() as process:
+        jobs = []
+        for name in ("anna", "ben"):
+            token = CURRENT_PRINCIPAL.set(Principal(name, "acme", frozenset({Scope.ASSESS})))
+            jobs.append(await process.submit("x"))
+            CURRENT_PRINCIPAL.reset(token)
+        for job in jobs:
+            await process.until_ended(job)
+    assert sorted(map(str, process.chain.callers)) == ["anna", "ben"]
 
 
 async def test_one_bad_item_fails_alone_and_says_why_without_its_text(database: Database) -> None:

@@ -9,10 +9,14 @@ import pytest
 
 from llama_mapper.adapters.platform.database import Database
 from tests.support.loops import LoopThread
-from tests.support.postgres import PostgresDatabase, postgres
+from tests.support.postgres import PostgresDatabase, fresh_database
 from tests.support.store_places import PostgresPlace, SqlitePlace, StorePlace
 
-__all__ = ["postgres"]
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: str) -> Iterator[PostgresDatabase]:
+    """One database for all stores: each test has schemas of its own."""
+    yield from fresh_database(postgres_server)
 
 
 @pytest.fixture(scope="session")

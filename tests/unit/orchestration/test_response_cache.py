@@ -9,10 +9,11 @@ import pytest
 
 from llama_mapper.adapters.platform.key_files import TenantRequestDigests
 from llama_mapper.adapters.platform.shared_state.memory_cache import MemoryCache
-from llama_mapper.domain.contracts.orchestration import ProcessingMode
+from llama_mapper.domain.contracts.orchestration import DetectorStatus, ProcessingMode
 from llama_mapper.domain.kernel.cache import Cached
 from llama_mapper.domain.kernel.errors import StoreError
 from llama_mapper.domain.orchestration.bundle import make_bundle
+from llama_mapper.domain.orchestration.pace import Pace
 from llama_mapper.domain.orchestration.ports import DetectorFailed, Inspection, RawFinding
 from llama_mapper.domain.orchestration.response_cache import ResponseCache
 from llama_mapper.domain.orchestration.roster import DetectorRoster
@@ -43,6 +44,14 @@ class Watched(MemoryCache):
     async def put(self, tenant_id: str, namespace: str, key: str, value: bytes, **options: Any) -> None:
         self.kept.append(value + key.encode())
         await super().put(tenant_id, namespace, key, value, **options)
+
+
+class Counted(MemoryCache):
+    looked = 0
+
+    async def get(self, tenant_id: str, namespace: str, key: str) -> Cached:
+        self.looked += 1
+        return await super().get(tenant_id, namespace, key)
 
 
 class Gone(MemoryCache):
@@ -170,3 +179,47 @@ async def test_an_answer_of_another_release_is_not_given_again(
     for release in ("0.0.1", "0.0.2"):
         await over(roster, cache, release=release).orchestrate(request())
     assert detector.asked == 2
+
+
+async def test_where_asking_is_quick_looking_stops_until_it_is_slow_again(detector: ScriptedDetector) -> None:
+    cache = MemoryCache()
+    pace = Pace()
+    kept = ResponseCache(cache, TenantRequestDigests(bytes(32)), 60.0, "0.0.1")
+    whole = await over(DetectorRoster(SmallCatalogue(), {"a": detector}), MemoryCache()).orchestrate(request())
+    quick, slow = (whole.model_copy(update={"processing_time_ms": took}) for took in (4.9, 5.0))
+    length = whole.content_length
+    for _ in range(7):
+        await kept.keep(None, quick, pace)
+    assert pace.makes_looking_worth(length)
+    await kept.keep(None, quick, pace)
+    assert not pace.makes_looking_worth(length)
+    assert pace.makes_looking_worth(length * 2)
+    await kept.keep(None, slow, pace)
+    assert pace.makes_looking_worth(length)
+    assert len(cache) == 0
+
+
+async def test_a_quick_detector_is_asked_without_looking_first() -> None:
+    cache = Counted()
+    answering = ScriptedDetector("a")
+    subject = over(DetectorRoster(SmallCatalogue(), {"a": answering}), cache)
+    for number in range(200):  # so many that a busy machine does not make eight in a row slow
+        await subject.orchestrate(request(content=f"write to {number:03}"))
+    assert 8 <= cache.looked < 200
+    assert answering.asked == 200
+
+
+async def test_a_run_that_failed_quickly_says_nothing_about_the_pace(detector: ScriptedDetector) -> None:
+    whole = await over(DetectorRoster(SmallCatalogue(), {"a": detector}), MemoryCache()).orchestrate(request())
+    (result,) = whole.detector_results
+    failed = whole.model_copy(
+        update={
+            "processing_time_ms": 0.1,
+            "detector_results": (result.model_copy(update={"status": DetectorStatus.FAILED}),),
+        }
+    )
+    pace = Pace()
+    kept = ResponseCache(MemoryCache(), TenantRequestDigests(bytes(32)), 60.0, "0.0.1")
+    for _ in range(20):
+        await kept.keep(None, failed, pace)
+    assert pace.makes_looking_worth(whole.content_length)

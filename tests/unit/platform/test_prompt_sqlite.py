@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from llama_mapper.adapters.platform import prompt_sqlite
-from llama_mapper.adapters.platform.prompt_sqlite import PromptSqlite
+from llama_mapper.adapters.platform.prompt_sqlite import PromptSqlite, waits_of_this_thread
 
 INSERT = "INSERT INTO things VALUES (?) ON CONFLICT DO NOTHING"
 
@@ -62,20 +64,57 @@ def test_a_refused_value_is_left_to_the_way_that_tells_why(prompt: PromptSqlite)
     assert prompt.write(INSERT, [["a"]]) == [1]
 
 
-def test_after_a_slow_write_the_event_loop_is_left_alone_for_a_second(
-    prompt: PromptSqlite, monkeypatch: pytest.MonkeyPatch
+class Held:
+    """A clock that goes on by `taking` seconds with every reading, and a count of waits by one if `waiting`."""
+
+    def __init__(self) -> None:
+        self.now, self.taking, self.waiting, self.waits = 100.0, 0.0, False, 0
+
+    def clock(self) -> float:
+        self.now += self.taking
+        return self.now
+
+    def count(self) -> int:
+        self.waits += self.waiting
+        return self.waits
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    held = Held()
+    monkeypatch.setattr(prompt_sqlite, "monotonic", held.clock)
+    return held
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_after_a_write_that_waited_the_event_loop_is_left_alone_for_twenty_times_as_long(
+    file: sqlite3.Connection, tmp_path: Path, held: Held, counts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    taking = 0.006
-
-    def clock() -> float:
-        nonlocal now
-        now += taking
-        return now
-
-    monkeypatch.setattr(prompt_sqlite, "monotonic", clock)
+    monkeypatch.setattr(prompt_sqlite, "waits_of_this_thread", lambda: None)
+    prompt = PromptSqlite(tmp_path / "things.db", held.count if counts else None)
+    held.taking, held.waiting = 0.006, True
     assert prompt.write(INSERT, [["a"]]) == [1]
-    taking = 0.0
+    held.taking = 0.0
+    held.now += 0.11
     assert prompt.write(INSERT, [["b"]]) is None
-    now += 1.1
+    held.now += 0.02
     assert prompt.write(INSERT, [["b"]]) == [1]
+    prompt.close()
+
+
+def test_a_write_that_only_lost_the_processor_to_others_does_not_count_as_slow(
+    file: sqlite3.Connection, tmp_path: Path, held: Held
+) -> None:
+    prompt = PromptSqlite(tmp_path / "things.db", held.count)
+    held.taking = 0.006
+    assert [prompt.write(INSERT, [[name]]) for name in "ab"] == [[1], [1]]
+    prompt.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a thread's waits")
+def test_a_thread_that_sleeps_is_seen_to_wait() -> None:
+    waits = waits_of_this_thread()
+    assert waits is not None
+    before = waits()
+    sleep(0.001)
+    assert waits() > before

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
+from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.orchestration.hooks import OrchestrationHook
@@ -130,6 +131,7 @@ def _with(
         raise _Faulty(f"other policy bundles have the names {', '.join(clash)}")
     if not all(isinstance(hook, OrchestrationHook) for hook in hooks):
         raise _Faulty("its hooks are not OrchestrationHook objects")
+    hook_names = tuple([_guarded("reading a hook's name", _hook_name, hook) for hook in hooks])
     taken.plugins.add(plugin.name)
     taken.detectors.update(names, scanner_names)
     taken.policies.update(bundle.name for bundle in policies)
@@ -139,7 +141,7 @@ def _with(
         detectors=tuple(names),
         scanners=tuple(scanner_names),
         policies=tuple(bundle.applied for bundle in policies),
-        hooks=tuple(hook.name for hook in hooks),
+        hooks=hook_names,
     )
     return LoadedPlugins(
         (*loaded.states, state),
@@ -183,3 +185,9 @@ def _scanner_name(factory: str) -> str:
     from llama_mapper.adapters.orchestration.workers.pool import describe
 
     return _guarded("making a scanner", describe, factory).name
+
+
+def _hook_name(hook: OrchestrationHook) -> str:
+    """The name, if every record can carry it and the version."""
+    ProvenanceEntry(stage="orchestration", component=f"hook:{hook.name}", version=hook.version, duration_ms=0.0)
+    return hook.name

@@ -74,5 +74,6 @@ class Principal:
 CURRENT_PRINCIPAL: ContextVar[Principal | None] = ContextVar("llama_mapper_principal", default=None)
 """Who is calling, as the door has authenticated it; None where nobody was asked for a credential.
 
-Set by doors alone. It is no field of a request, so that no caller can claim to be another.
+Set by doors alone, and again where a job goes on with what a door took in. It is no field of a request, so that no
+caller can claim to be another.
 """

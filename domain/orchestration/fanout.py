@@ -7,6 +7,7 @@ once. A timer a detector (`wait_for`) costs three times as much for the same pro
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -22,6 +23,7 @@ from llama_mapper.domain.orchestration.ports import (
     Turn,
 )
 
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _GRACE_S = 0.01
 """How long a cancelled detector may take to let go before the answer no longer waits for it."""
 
@@ -152,7 +154,8 @@ def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
         call.answer = task.result()
     elif isinstance(error, NoAnswer):
         call.status = _status_of(error)
-        call.fault = DetectorFault(code=error.code, message=_said(error))
+        code = error.code if isinstance(error.code, str) and _CODE.fullmatch(error.code) else error.default_code
+        call.fault = DetectorFault(code=code, message=_said(error))
         call.notes = error.notes
     else:
         # Somebody else's exception text may quote the content: its class is all we pass on.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
 from llama_mapper.domain.contracts.orchestration import Finding, Span
 from llama_mapper.domain.orchestration.conversation import place
+from llama_mapper.domain.orchestration.label_screen import LabelScreen
 from llama_mapper.domain.orchestration.ports import (
     NO_NOTES,
     DetectorDescriptor,
@@ -73,7 +74,8 @@ class FindingReader:
 
         Raises `MalformedAnswer` for anything but an `Inspection` of findings with a label of 1 to 256 characters and
         a finite score from 0 to 1. A span that is empty, half given or outside the content is left out and the finding
-        stays: what was found is worth more than where. A language that is not an ISO 639 code is left out.
+        stays: what was found is worth more than where. A language that is not an ISO 639 code is left out. A label that
+        nobody declared and that tells of the content is replaced; see `LabelScreen`.
         """
         if not isinstance(answer, Inspection):
             raise MalformedAnswer("the answer is not an inspection")
@@ -89,9 +91,14 @@ class FindingReader:
             strongest = heapq.nlargest(FINDINGS_LIMIT, range(len(scored)), key=lambda at: (scored[at][0], -at))
             scored = [scored[at] for at in sorted(strongest)]
         findings, undecided = [], False
+        screen: LabelScreen | None = None
         for score, raw in scored:
-            match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, raw.label)
-            declared = descriptor.vocabulary.get(raw.label) if match is None else None
+            label = raw.label
+            match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, label)
+            declared = descriptor.vocabulary.get(label) if match is None else None
+            if match is None and declared is None and label not in descriptor.labels and label not in thresholds:
+                screen = screen or LabelScreen(tenant_id, content, self._digests)
+                label = screen.shown(label)
             canonical = declared if match is None else match.canonical
             undecided = undecided or canonical is None or canonical in _UNDECIDED
             message, span, digest = None, None, None
@@ -102,12 +109,12 @@ class FindingReader:
                 span = Span(start=start, end=end) if start < end else None
             findings.append(
                 Finding(
-                    label=raw.label,
+                    label=label,
                     score=score,
                     category=None if canonical is None else category_of(canonical),
                     span=span,
                     message=message,
-                    below_threshold=score < thresholds.get(raw.label, 0.0),
+                    below_threshold=score < thresholds.get(label, 0.0),
                     declared=declared,
                     digest=digest,
                 )

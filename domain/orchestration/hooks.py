@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import monotonic
 from typing import TypeVar
 
@@ -64,9 +65,8 @@ class Hooks:
     async def before(self, request: OrchestrationRequest, told: list[ProvenanceEntry]) -> OrchestrationRequest:
         """The request after every hook; each step is added to `told`."""
         for hook in self._hooks:
-            given = await self._run(
-                hook, "before_detection", hook.before_detection(request), told, _same_content(request)
-            )
+            work, check = partial(hook.before_detection, request), _same_content(request)
+            given = await self._run(hook, "before_detection", work, told, check)
             request = request if given is None else given
         return request
 
@@ -75,7 +75,7 @@ class Hooks:
     ) -> tuple[DetectorResult, ...]:
         """The results after every hook; each step is added to `told`."""
         for hook in self._hooks:
-            work, check = hook.after_detection(request, results), _same_detectors(results)
+            work, check = partial(hook.after_detection, request, results), _same_detectors(results)
             given = await self._run(hook, "after_detection", work, told, check)
             if given is not None:
                 results = tuple(
@@ -88,14 +88,14 @@ class Hooks:
         """The response, with what became of the hooks that were told of it."""
         told: list[ProvenanceEntry] = []
         for hook in self._hooks:
-            await self._run(hook, "on_verdict", hook.on_verdict(response), told, lambda _: None)
+            await self._run(hook, "on_verdict", partial(hook.on_verdict, response), told, lambda _: None)
         return response.model_copy(update={"provenance": (*response.provenance, *told)[:STEPS_LIMIT]})
 
     async def _run(
         self,
         hook: OrchestrationHook,
         step: str,
-        work: Awaitable[T],
+        work: Callable[[], Awaitable[T]],
         told: list[ProvenanceEntry],
         check: Callable[[T], None],
     ) -> T | None:
@@ -103,7 +103,7 @@ class Hooks:
         given: T | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
-                given = await work
+                given = await work()  # here, for one that is no coroutine breaks when it is called
             check(given)
             became = "done"
         except TimeoutError:

@@ -61,7 +61,9 @@ class ResponseCache:
         if options.processing_mode is ProcessingMode.CRITICAL:
             return None, None
         began = monotonic()
-        key = response_key(self._digests, tenant_id, text, turns, options, detectors=detectors, policy=policy)
+        # Another release may judge otherwise, and its answers may have another form.
+        makers = f"{self._service_version} {detectors}"
+        key = response_key(self._digests, tenant_id, text, turns, options, detectors=makers, policy=policy)
         try:
             found = await self._cache.get(tenant_id, RESPONSE_NAMESPACE, key)
         except StoreError:

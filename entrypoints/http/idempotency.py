@@ -1,7 +1,8 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same request twice, carried out once.
 
 What is kept of a request is a keyed digest of its body, under a keyed digest of its key; of an answer, only what may
-be kept. Answers from 500 up and 429 are not kept: they free the key.
+be kept. Answers from 400 up are not kept: they free the key. Nothing was carried out then, and what is wrong with a
+request is told in its own words.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def key_of(request: Request) -> str | None:
 
 def _kept(response: Response, terms: Idempotent) -> bytes | None:
     """The answer as it is stored: a line of status and headers, then the body; None where it is not stored."""
-    if response.status_code >= 500 or response.status_code == 429:
+    if response.status_code >= 400:
         return None
     body = bytes(response.body)
     if isinstance(response, PartlyKept):

@@ -17,6 +17,7 @@ import pytest
 
 from llama_mapper.domain.kernel.tenancy import Scope
 from tests.e2e.conftest import FEW_DETECTORS, created_key, issued_key
+from tests.e2e.test_privacy import in_background
 from tests.support.postgres import APPLICATION, PostgresDatabase
 from tests.support.servers import ROOT, Server, run_cli, serving, starting, wait_until_loaded
 
@@ -57,6 +58,15 @@ class Person:
     def applied_or_code(self, **request: Any) -> str:
         told = self.client.post("/v1/orchestrate", json={"content": TEXT} | request).json()
         return str(told["policy"]["policy_applied"] if "policy" in told else told["code"])
+
+    def applied_later(self, **request: Any) -> str:
+        """The same of a job."""
+        accepted = self.client.post(
+            "/v1/assessments", json={"content": TEXT} | request, headers={"prefer": "respond-async"}
+        )
+        [item] = in_background(self.client, accepted).json()["items"]
+        record = self.client.get(f"/v1/assessments/{item['assessment_id']}").json()
+        return str(record["orchestration"]["policy"]["policy_applied"])
 
     @staticmethod
     def _told(answer: httpx2.Response) -> Any:
@@ -186,6 +196,7 @@ def test_the_nearest_level_decides_and_the_answer_says_why(office: Office) -> No
     soon("levels@3", lambda: office.gateway.applied_or_code(**asked))
     soon("levels@2", lambda: office.anna.applied(content_type="clinical", **asked))
     assert office.anna.applied(**asked) == "levels@1"
+    assert [office.gateway.applied_later(**asked), office.anna.applied_later(**asked)] == ["levels@3", "levels@1"]
     trace = office.gateway.judged(content_type="clinical", **asked)["policy_trace"]
     assert [(one["level"], one["version"], one["chosen"]) for one in trace] == [
         ("key", "3", True),

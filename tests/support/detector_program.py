@@ -229,6 +229,31 @@ async def _wrong_schema(exchange: Exchange) -> None:
     _send(exchange.writer, 200, json.dumps(exchange.service.told.get("body", {"results": "none", "ok": True})).encode())
 
 
+async def _echo(exchange: Exchange) -> None:
+    """Give the content back, in the way that the header `detector-id` says, and in a header in any case."""
+    if exchange.request["method"] != "POST":
+        _send(exchange.writer, 200, b"{}")
+        return
+    text = exchange.request["body"]["contents"][0]
+    headers = {"x-echo": text[:1000], "warning": f'199 - "{text[:200]}"'}
+    match exchange.request["headers"]["detector-id"]:
+        case "labels":
+            pieces = [text[:256], text[:60].lower(), "".join(text.split())[:60], *text.split()[:8]]
+            labels = [form for piece in pieces for form in (piece, f"PERSON:{piece}"[:256])]
+            found = [
+                {"start": 0, "end": 1, "text": text, "detection": label, "detection_type": text[:99], "score": 0.9}
+                for label in labels
+            ]
+            _send(exchange.writer, 200, json.dumps([found]).encode(), headers)
+        case "long":
+            found = [{"start": 0, "end": 1, "detection": text * 20, "score": text[:50]}]
+            _send(exchange.writer, 200, json.dumps([found]).encode(), headers)
+        case "nonsense":
+            _send(exchange.writer, 200, text.encode(), headers)
+        case status:
+            _send(exchange.writer, int(status), json.dumps({"code": int(status), "message": text}).encode(), headers)
+
+
 def _far(one: Found) -> Found:
     return one | {"start": one["start"] + 1_000_000, "end": one["end"] + 1_000_000}
 
@@ -278,6 +303,7 @@ _ACTS = {
     "not_json": _not_json,
     "not_http": _not_http,
     "deep": _deep,
+    "echo": _echo,
     "crowded": _crowded,
     "compressed": _compressed,
     "wrong_schema": _wrong_schema,

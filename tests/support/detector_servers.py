@@ -3,7 +3,8 @@
 Behaviours: `good`, `refuse` (the port is closed), `hang`, `drip`, `reset` (in mid-body), `reset_at_once`, `close`,
 `status` (with `status`, `headers`, `body`), `huge` (50 MB; `chunked`), `not_json`, `not_http`, `deep`, `crowded`,
 `compressed` (50 MB, unasked), `wrong_schema` (`body`), `nan`, `infinity`, `too_certain`, `score_as_text`, `outside`,
-`backwards`, `off_vocabulary`, `empty_label`; `flaky` (`probability`, `bad`) and `flapping` (`period_s`, `bad`) are
+`backwards`, `off_vocabulary`, `empty_label`; `echo` (gives the content back: the `detector_id` says how, `labels`,
+`long`, `nonsense` or a status); `flaky` (`probability`, `bad`) and `flapping` (`period_s`, `bad`) are
 `good` and the behaviour `bad` by turns.
 
 With any of them: `delay_s` before the answer, `words` (word → label, kept until given anew), `health` (`good`, `bad`,

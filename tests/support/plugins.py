@@ -62,5 +62,20 @@ odd_policy = Plugin(
     name="odd_policy", version="1", api=(1, 0), policies=lambda _: [make_bundle("default", "1", "", {}, {})]
 )
 odd_hook = Plugin(name="odd_hook", version="1", api=(1, 0), hooks=lambda _: [object()])  # type: ignore[list-item]  # wrong on purpose
+
+
+class _Unnameable(OrchestrationHook):
+    name = "two words"
+
+
+class _Nameless(OrchestrationHook):
+    @property
+    def name(self) -> str:
+        """There is none."""
+        raise RuntimeError("the secret is s3cr3t")
+
+
+unnameable_hook = Plugin(name="unnameable_hook", version="1", api=(1, 0), hooks=lambda _: [_Unnameable()])
+nameless_hook = Plugin(name="nameless_hook", version="1", api=(1, 0), hooks=lambda _: [_Nameless()])
 no_list = Plugin(name="no_list", version="1", api=(1, 0), detectors=lambda _: 5)  # type: ignore[return-value, arg-type]  # wrong on purpose
 no_plugin = {"name": "no_plugin"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from llama_mapper.domain.contracts.catalogue import LabelMatch, MatchStage
 from llama_mapper.domain.mapping.catalogue import confidence
 from llama_mapper.domain.mapping.catalogue.normalisation import normalise, without_tag
+
+_VARIANT = re.compile(r"(?!$)[A-Za-z]?[0-9]{0,3}")
+"""Anything longer is no variant, and could be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,9 @@ class LabelTable:
         if found is not None:
             return found
         if self.families:
-            found = self.families.get(label.rpartition(".")[0])
-            if found is not None:
+            family, _, variant = label.rpartition(".")
+            found = self.families.get(family)
+            if found is not None and _VARIANT.fullmatch(variant):
                 return found
         found = self.normalised.get(normalise(label))
         bare = without_tag(label)

@@ -141,13 +141,14 @@ async def test_a_request_that_failed_on_our_side_may_be_sent_again(
     assert (await assessed(door, key)).status_code in (200, 206)
 
 
-async def test_a_refusal_is_kept_too(door: Door, detector: GatedDetector, key: dict[str, str]) -> None:
+async def test_a_refusal_frees_the_key_and_keeps_nothing(
+    door: Door, detector: GatedDetector, key: dict[str, str]
+) -> None:
     bad = {"content": "x", "policy_bundle": "nobody"}
     first, again = await assessed(door, key, bad), await assessed(door, key, bad)
     assert first.status_code == again.status_code == 400
-    assert again.headers[REPLAYED] == "true"
-    assert again.headers["content-type"] == "application/problem+json"
-    assert first.content == again.content
+    assert REPLAYED not in again.headers
+    assert (await assessed(door, key)).status_code in (200, 206), "what was wrong may be put right under the same key"
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a" * 256, "é".encode(), b"\x7f"])

@@ -97,6 +97,8 @@ def test_a_family_answers_for_itself_and_each_of_its_variants(catalogue: Catalog
     matches = {catalogue.match("aicordon_picket", "1.4.0", variant) for variant in variants}
     assert [match.canonical for match in matches if match] == ["security.prompt_attack.indirect_injection"]
     assert catalogue.match("aicordon_picket", "1.4.0", "IPI/No.Such.A") is None
+    for other in ("IPI/Exfil.Send.Anna", "IPI/Exfil.Send.1234"):
+        assert catalogue.match("aicordon_picket", "1.4.0", other) is None
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from llama_mapper.domain.contracts.orchestration import DetectorStatus
 from llama_mapper.domain.orchestration.fanout import Call, FanOut
-from tests.unit.orchestration.support import ScriptedDetector, says, sleeps
+from llama_mapper.domain.orchestration.ports import DetectorFailed
+from tests.unit.orchestration.support import ScriptedDetector, raises, says, sleeps
 
 
 def call(name: str, detector: ScriptedDetector, timeout_s: float = 1.0) -> Call:
@@ -118,3 +120,11 @@ async def test_an_answer_that_is_there_is_not_thrown_away_for_a_late_neighbour()
     calls = [call("a", ScriptedDetector("a", behave=says(("EMAIL", 0.9)))), call("b", ScriptedDetector("b"), 0.01)]
     await FanOut().run(calls, "x", (), monotonic(), 1.0)
     assert calls[0].answer is not None
+
+
+@pytest.mark.parametrize("code", ["no spaces, please", "", "x" * 200, 7])
+async def test_a_fault_with_a_code_that_is_no_code_has_the_usual_one(code: Any) -> None:
+    calls = [call("a", ScriptedDetector("a", behave=raises(DetectorFailed("broken", code))))]
+    await FanOut().run(calls, "x", (), monotonic(), 1.0)
+    assert calls[0].fault is not None
+    assert (calls[0].status, calls[0].fault.code) == (DetectorStatus.FAILED, "DETECTOR_FAILED")

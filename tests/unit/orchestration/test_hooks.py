@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from llama_mapper.domain.contracts.orchestration import (
     ContentType,
@@ -116,3 +117,13 @@ async def test_what_a_hook_must_not_change_is_refused() -> None:
     ]
     assert answer.detector_results[0].findings
     assert (await answered(Thief())).tenant_id == "t1"
+
+
+async def test_a_hook_that_breaks_before_it_is_awaited_costs_the_request_nothing() -> None:
+    class Careless(Named):
+        def before_detection(self, request: OrchestrationRequest) -> Any:  # not async, by mistake
+            raise RuntimeError(f"cannot read {request.content}")
+
+    answer = await answered(Careless())
+    assert steps(answer)[0] == "before_detection failed: RuntimeError"
+    assert "jo@example.org" not in answer.model_dump_json()

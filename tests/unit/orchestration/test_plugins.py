@@ -55,6 +55,8 @@ def test_a_plugin_brings_what_it_says() -> None:
         ("shipped_name", "other detectors have the names presidio"),
         ("odd_policy", "other policy bundles have the names default"),
         ("odd_hook", "its hooks are not OrchestrationHook objects"),
+        ("unnameable_hook", "reading a hook's name failed: ValidationError"),
+        ("nameless_hook", "reading a hook's name failed: RuntimeError"),
         ("no_list", "its detectors are not a list"),
         ("no_plugin", "its entry point is no Plugin but a dict"),
         ("not_there", "loading it failed: AttributeError"),

@@ -59,7 +59,9 @@ class Gone(MemoryCache):
         raise StoreError("gone")
 
 
-def over(roster: DetectorRoster, cache: MemoryCache, plan: dict[str, Any] | None = None) -> OrchestrationService:
+def over(
+    roster: DetectorRoster, cache: MemoryCache, plan: dict[str, Any] | None = None, release: str = "0.0.1"
+) -> OrchestrationService:
     return OrchestrationService(
         roster,
         FixedEngine(plan or raw_plan(["a"])),
@@ -69,7 +71,7 @@ def over(roster: DetectorRoster, cache: MemoryCache, plan: dict[str, Any] | None
         HmacDigests(),
         "0.0.1",
         1000,
-        cache=ResponseCache(cache, TenantRequestDigests(bytes(32)), 60.0, "0.0.1"),
+        cache=ResponseCache(cache, TenantRequestDigests(bytes(32)), 60.0, release),
     )
 
 
@@ -167,6 +169,15 @@ async def test_a_cache_that_is_gone_costs_nothing_but_time(detector: ScriptedDet
     subject = over(roster, Gone())
     for _ in range(2):
         assert (await subject.orchestrate(request())).detector_results
+    assert detector.asked == 2
+
+
+async def test_an_answer_of_another_release_is_not_given_again(
+    detector: ScriptedDetector, roster: DetectorRoster
+) -> None:
+    cache = MemoryCache()
+    for release in ("0.0.1", "0.0.2"):
+        await over(roster, cache, release=release).orchestrate(request())
     assert detector.asked == 2
 
 

@@ -82,7 +82,9 @@ class Marks:
             raise DetectorTimeout("dawdled as told")
         if "lie" in inquiry.text:
             return Inspection((RawFinding("X", 7.0),))
-        marks = [RawFinding(m[1], 0.8, m.start(), m.end()) for m in re.finditer(r"<([A-Z_]+)>", inquiry.text)]
+        found = re.finditer(r"<([A-Z_]+)>", inquiry.text)
+        # An unknown label that stood in the text would be withheld.
+        marks = [RawFinding(m[1].replace("NOBODY_KNOWS", "QQQ"), 0.8, m.start(), m.end()) for m in found]
         loud = [RawFinding("LOUD", 0.4)] if "loud" in inquiry.text else []
         return Inspection((*marks, *loud))
 
@@ -148,7 +150,7 @@ async def test_each_text_has_its_own_findings_in_order(client: httpx2.AsyncClien
         "detection_type": "pii.personal_identifiers",
         "score": 0.8,
     }
-    unknown = {"start": 5, "end": 19, "text": "<NOBODY_KNOWS>", "detection": "NOBODY_KNOWS", "score": 0.8}
+    unknown = {"start": 5, "end": 19, "text": "<NOBODY_KNOWS>", "detection": "QQQ", "score": 0.8}
     whole = {"start": 0, "end": 19, "text": "loud <NOBODY_KNOWS>", "detection": "LOUD", "score": 0.4}
     assert found == [
         [email],

@@ -30,11 +30,12 @@ class PromptSqlite:
         `waits` counts how often the thread has waited for something; where it is not known, who is late has waited.
         """
         self._connection = sqlite3.connect(
-            path, timeout=0.0, isolation_level=None, cached_statements=_STATEMENTS_REMEMBERED
+            path, timeout=10.0, isolation_level=None, cached_statements=_STATEMENTS_REMEMBERED
         )
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA busy_timeout = 0")  # opened, it never waits for another's lock
         self._refuses_until = float("-inf")
         self._waits = waits or waits_of_this_thread()
 

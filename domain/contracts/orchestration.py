@@ -170,6 +170,9 @@ class VerdictAction(StrEnum):
     BLOCK = "block"
 
 
+PROVENANCE_LIMIT = 128
+"""Steps of a response: each detector's, the policies', the hooks'."""
+
 CONTENT_PATTERN = r"^[^\x00-\x08\x0e-\x1f]*$"
 """Text: any code point but NUL and the C0 control characters that are not white space."""
 
@@ -424,7 +427,8 @@ class Redacted(Contract):
     replaced: Count
     """Places that were replaced."""
     complete: bool
-    """False where something that should be redacted has no place in the text: its detector gave no span."""
+    """False where something that should be redacted has no place in the text, because its detector gave no span, or a
+    detector found more than a record can hold."""
     unplaced: Annotated[tuple[Label, ...], Field(max_length=64)] = ()
     """Labels of what could not be placed, each once."""
 
@@ -449,7 +453,7 @@ class OrchestrationResponse(Contract):
     """What policies that are activated for watching only would have said."""
     processing_time_ms: Milliseconds
     version_info: VersionInfo
-    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=128)]
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=PROVENANCE_LIMIT)]
 
 
 class OrchestrationAnswer(OrchestrationResponse):

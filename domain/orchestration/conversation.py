@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.orchestration.ports import Turn
 
@@ -20,15 +22,17 @@ def text_of(request: OrchestrationRequest) -> tuple[str, tuple[Turn, ...]]:
     return BETWEEN_MESSAGES.join(message.content for message in request.messages), tuple(turns)
 
 
-def place(start: int, end: int, turns: tuple[Turn, ...]) -> tuple[int | None, int, int]:
-    """Where a span of the whole text is: index of its message, and offsets within that.
-
-    A span that crosses messages is cut at the end of the one that it starts in; one that starts between two messages
-    starts with the second.
+def places_of(start: int, end: int, turns: tuple[Turn, ...]) -> list[tuple[int | None, int, int]]:
+    """Where a span of the whole text is: index of its message, and offsets within that; one place for each message
+    that it touches, none where it lies between two messages.
     """
     if not turns:
-        return None, start, end
-    at = next((index for index, turn in enumerate(turns) if start < turn.end), len(turns) - 1)
-    turn = turns[at]
-    start = min(max(start, turn.start), turn.end)
-    return at, start - turn.start, max(start, min(end, turn.end)) - turn.start
+        return [(None, start, end)]
+    first = bisect_right(turns, start, key=lambda turn: turn.end)
+    places: list[tuple[int | None, int, int]] = []
+    for index in range(first, len(turns)):
+        turn = turns[index]
+        if turn.start >= end:
+            break
+        places.append((index, max(start, turn.start) - turn.start, min(end, turn.end) - turn.start))
+    return places

@@ -9,12 +9,12 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
 from llama_mapper.domain.contracts.orchestration import Finding, Span
-from llama_mapper.domain.orchestration.conversation import place
+from llama_mapper.domain.orchestration.conversation import places_of
 from llama_mapper.domain.orchestration.label_screen import LabelScreen
 from llama_mapper.domain.orchestration.ports import (
     NO_NOTES,
@@ -27,6 +27,7 @@ from llama_mapper.domain.orchestration.ports import (
 
 FINDINGS_LIMIT = 1000
 _NOTES_LIMIT = 16
+_NOWHERE: tuple[tuple[int | None, int, int], ...] = ((None, 0, 0),)
 # What the contract admits as a label. Lone surrogates are out as well: no JSON answer can carry them.
 _LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 _UNDECIDED = frozenset({"meta.outcome.ambiguous", "meta.outcome.unmapped"})
@@ -74,8 +75,9 @@ class FindingReader:
 
         Raises `MalformedAnswer` for anything but an `Inspection` of findings with a label of 1 to 256 characters and
         a finite score from 0 to 1. A span that is empty, half given or outside the content is left out and the finding
-        stays: what was found is worth more than where. A language that is not an ISO 639 code is left out. A label that
-        nobody declared and that tells of the content is replaced; see `LabelScreen`.
+        stays: what was found is worth more than where. One that crosses messages is a finding in each. A language that
+        is not an ISO 639 code is left out. A label that nobody declared and that tells of the content is replaced; see
+        `LabelScreen`.
         """
         if not isinstance(answer, Inspection):
             raise MalformedAnswer("the answer is not an inspection")
@@ -101,24 +103,28 @@ class FindingReader:
                 label = screen.shown(label)
             canonical = declared if match is None else match.canonical
             undecided = undecided or canonical is None or canonical in _UNDECIDED
-            message, span, digest = None, None, None
+            digest = None
+            places: Sequence[tuple[int | None, int, int]] = ()
             start, end = raw.start, raw.end
             if type(start) is int and type(end) is int and 0 <= start < end <= len(content):
                 digest = self._digests.digest(tenant_id, content[start:end])
-                message, start, end = place(start, end, turns)
-                span = Span(start=start, end=end) if start < end else None
-            findings.append(
-                Finding(
-                    label=label,
-                    score=score,
-                    category=None if canonical is None else category_of(canonical),
-                    span=span,
-                    message=message,
-                    below_threshold=score < thresholds.get(label, 0.0),
-                    declared=declared,
-                    digest=digest,
+                places = places_of(start, end, turns)
+            for message, start, end in places or _NOWHERE:
+                findings.append(
+                    Finding(
+                        label=label,
+                        score=score,
+                        category=None if canonical is None else category_of(canonical),
+                        span=Span(start=start, end=end) if start < end else None,
+                        message=message,
+                        below_threshold=score < thresholds.get(label, 0.0),
+                        declared=declared,
+                        digest=digest,
+                    )
                 )
-            )
+        if len(findings) > FINDINGS_LIMIT:  # where one is in several messages
+            dropped += len(findings) - FINDINGS_LIMIT
+            del findings[FINDINGS_LIMIT:]
         return Reading(tuple(findings), dropped, language, undecided, notes)
 
 

@@ -13,12 +13,14 @@ from time import monotonic
 from typing import TypeVar
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
-from llama_mapper.domain.contracts.orchestration import DetectorResult, OrchestrationRequest, OrchestrationResponse
+from llama_mapper.domain.contracts.orchestration import (
+    PROVENANCE_LIMIT,
+    DetectorResult,
+    OrchestrationRequest,
+    OrchestrationResponse,
+)
 
 T = TypeVar("T")
-
-STEPS_LIMIT = 128
-"""Steps that a record's provenance holds."""
 
 
 class OrchestrationHook:
@@ -62,6 +64,11 @@ class Hooks:
     def __bool__(self) -> bool:
         return bool(self._hooks)
 
+    @property
+    def fingerprint(self) -> str:
+        """Equal in every process in which the same hooks take part."""
+        return " ".join(f"{hook.name}@{hook.version}" for hook in self._hooks)
+
     async def before(self, request: OrchestrationRequest, told: list[ProvenanceEntry]) -> OrchestrationRequest:
         """The request after every hook; each step is added to `told`."""
         for hook in self._hooks:
@@ -89,7 +96,7 @@ class Hooks:
         told: list[ProvenanceEntry] = []
         for hook in self._hooks:
             await self._run(hook, "on_verdict", partial(hook.on_verdict, response), told, lambda _: None)
-        return response.model_copy(update={"provenance": (*response.provenance, *told)[:STEPS_LIMIT]})
+        return response.model_copy(update={"provenance": (*response.provenance, *told)[:PROVENANCE_LIMIT]})
 
     async def _run(
         self,

@@ -8,6 +8,7 @@ from time import monotonic
 from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import (
+    PROVENANCE_LIMIT,
     CoverageReport,
     DetectorFault,
     DetectorMode,
@@ -74,18 +75,38 @@ class Judge:
         """What the call's answer says about `text`; raise `MalformedAnswer` where it cannot be used."""
         return self._reader.read(tenant_id, text, turns, seat.descriptor, seat.terms.thresholds, call.answer)
 
-    def so_far(self, route: Route, results: Sequence[DetectorResult], undecided: Sequence[str]) -> Verdict:
-        """The verdict on a text that is not complete: without the coverage, which only the whole text has."""
+    def so_far(
+        self,
+        route: Route,
+        results: Sequence[DetectorResult],
+        heard: Sequence[DetectorResult],
+        undecided: Sequence[str],
+    ) -> Verdict:
+        """The verdict on a text that is not complete: without the coverage, which only the whole text has.
+
+        `heard` are the same results as far as their findings count; see `judge`.
+        """
         plan = route.plan
         enforced = [result for result in results if result.mode is DetectorMode.ENFORCE]
-        summary = aggregate(enforced, plan, self._catalogue.categories, only=route.only, undecided=undecided)
+        voting = [result for result in heard if result.mode is DetectorMode.ENFORCE]
+        summary = aggregate(voting, plan, self._catalogue.categories, only=route.only, undecided=undecided)
         covered = CoverageReport(
             method=plan.coverage.method, achieved=1.0, threshold=plan.coverage.threshold, sufficient=True
         )
         return decide(plan, route.decision.policy_applied, enforced, summary, covered)
 
-    def judge(self, route: Route, results: tuple[DetectorResult, ...], undecided: Sequence[str]) -> Judgement:
-        """What all results amount to; for a quiet run, what the last quiet run with the same statuses amounted to."""
+    def judge(
+        self,
+        route: Route,
+        results: tuple[DetectorResult, ...],
+        undecided: Sequence[str],
+        heard: tuple[DetectorResult, ...] | None = None,
+    ) -> Judgement:
+        """What all results amount to; for a quiet run, what the last quiet run with the same statuses amounted to.
+
+        `heard`, if given, are the results whose findings count, in the same order: a detector that failed over a part
+        of a text lowers the coverage, and what it found in the other parts counts all the same.
+        """
         quiet = not any(result.findings for result in results)
         key = tuple([(result.status, result.language_supported) for result in results])
         if quiet and (known := route.quiet.get(key)) is not None:
@@ -100,10 +121,15 @@ class Judge:
             if len(route.coverages) < _REMEMBERED_RUNS:
                 route.coverages[key] = coverage
         applied, categories = route.decision.policy_applied, self._catalogue.categories
-        summary = aggregate(enforced, plan, categories, only=route.only, undecided=undecided)
+        heard = results if heard is None else heard
+        voting = [result for result in heard if result.mode is DetectorMode.ENFORCE] if route.monitoring else heard
+        summary = aggregate(voting, plan, categories, only=route.only, undecided=undecided)
+        if heard is not results:
+            answered = sum(result.status is DetectorStatus.SUCCESS for result in enforced)
+            summary = summary.model_copy(update={"detectors_succeeded": answered})
         verdict = decide(plan, applied, enforced, summary, coverage)
         if len(enforced) < len(results):
-            everything = aggregate(results, plan, categories, only=route.only, undecided=undecided)
+            everything = aggregate(heard, plan, categories, only=route.only, undecided=undecided)
             verdict = with_monitored(verdict, decide(plan, applied, results, everything, coverage))
         judgement = Judgement(summary, coverage, verdict)
         if quiet and len(route.quiet) < _REMEMBERED_RUNS:
@@ -228,5 +254,5 @@ def response_of(
         shadows=shadows,
         processing_time_ms=(ended - began) * 1e3,
         version_info=route.version_info,
-        provenance=(*provenance, *told),
+        provenance=(*provenance, *told)[:PROVENANCE_LIMIT],
     )

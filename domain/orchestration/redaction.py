@@ -10,7 +10,7 @@ score, then the longest, then the first: nothing of a weaker finding stays behin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.orchestration import (
@@ -56,9 +56,11 @@ def redact(request: OrchestrationRequest, response: OrchestrationResponse) -> Re
     places: dict[int | None, list[Place]] = {}
     unplaced: dict[str, None] = {}
     reasons, styles = response.verdict.reasons, response.policy.plan.redaction
-    for place in places_in(response.detector_results, reasons, styles):
+    counted = [result for result in response.detector_results if _counts(result)]
+    findings = [finding for result in counted for finding in result.findings]
+    for place in places_in(findings, reasons, styles):
         places.setdefault(place.message, []).append(place)
-    for finding in _to_redact(response.detector_results, reasons):
+    for finding in _to_redact(findings, reasons):
         if finding.span is None:
             unplaced[finding.label] = None
     count = 0
@@ -74,16 +76,16 @@ def redact(request: OrchestrationRequest, response: OrchestrationResponse) -> Re
         content=content,
         messages=tuple(messages),
         replaced=count,
-        complete=not unplaced,
+        complete=not unplaced and not any(result.findings_dropped for result in counted),
         unplaced=tuple(unplaced)[:_UNPLACED_LIMIT],
     )
 
 
 def places_in(
-    results: Sequence[DetectorResult], reasons: Sequence[VerdictReason], styles: Mapping[str, RedactionStyle]
+    findings: Iterable[Finding], reasons: Sequence[VerdictReason], styles: Mapping[str, RedactionStyle]
 ) -> Iterator[Place]:
-    """The places of everything that a verdict with these reasons wants redacted."""
-    for finding in _to_redact(results, reasons):
+    """The places of those findings, of enforced detectors, that a verdict with these reasons wants redacted."""
+    for finding in _to_redact(findings, reasons):
         if finding.span is not None:
             yield Place(
                 finding.message,
@@ -96,7 +98,11 @@ def places_in(
             )
 
 
-def _to_redact(results: Sequence[DetectorResult], reasons: Sequence[VerdictReason]) -> Iterator[Finding]:
+def _counts(result: DetectorResult) -> bool:
+    return result.status is DetectorStatus.SUCCESS and result.mode is DetectorMode.ENFORCE
+
+
+def _to_redact(findings: Iterable[Finding], reasons: Sequence[VerdictReason]) -> Iterator[Finding]:
     thresholds = {
         reason.subject: reason.threshold or 0.0
         for reason in reasons
@@ -104,12 +110,10 @@ def _to_redact(results: Sequence[DetectorResult], reasons: Sequence[VerdictReaso
     }
     if not thresholds:
         return
-    for result in results:
-        if result.status is DetectorStatus.SUCCESS and result.mode is DetectorMode.ENFORCE:
-            for finding in result.findings:
-                asked = thresholds.get(finding.category or "")
-                if asked is not None and finding.score >= asked and not finding.below_threshold:
-                    yield finding
+    for finding in findings:
+        asked = thresholds.get(finding.category or "")
+        if asked is not None and finding.score >= asked and not finding.below_threshold:
+            yield finding
 
 
 def _style_of(category: str, styles: Mapping[str, RedactionStyle]) -> RedactionStyle:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.orchestration import (
+    PROVENANCE_LIMIT,
     DetectorStatus,
     OrchestrationOptions,
     OrchestrationResponse,
@@ -79,7 +81,8 @@ class ResponseCache:
             duration_ms=took_ms,
             detail=f"the answer to {kept.request_id}",
         )
-        again = {"request_id": new_id("req"), "processing_time_ms": took_ms, "provenance": (*kept.provenance, step)}
+        steps = (*kept.provenance, step)[:PROVENANCE_LIMIT]
+        again = {"request_id": new_id("req"), "processing_time_ms": took_ms, "provenance": steps}
         return kept.model_copy(update=again), None
 
     async def keep(self, slot: Slot | None, response: OrchestrationResponse, pace: Pace) -> None:
@@ -89,7 +92,7 @@ class ResponseCache:
         pace.took(response.content_length, response.processing_time_ms)
         if slot is None or response.processing_time_ms < WORTH_MS:
             return
-        body = response.__pydantic_serializer__.to_json(response)
+        body = json_form(response)
         try:
             await self._cache.put(
                 slot.tenant_id, RESPONSE_NAMESPACE, slot.key, body, generation=slot.generation, ttl_s=self._ttl_s

@@ -90,7 +90,7 @@ class OrchestrationService:
                 text,
                 turns,
                 request,
-                detectors=self._roster.fingerprint,
+                detectors=f"{self._roster.fingerprint} {self._hooks.fingerprint}",
                 policy=" ".join((*digests, *route.decision.selected_detectors)),
             )
             if known is not None:

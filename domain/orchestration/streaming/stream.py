@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
+from itertools import compress
 from time import monotonic
 
 from llama_mapper.domain.contracts.orchestration import (
     DetectorFault,
+    DetectorMode,
     DetectorResult,
     DetectorStatus,
     Granularity,
@@ -43,7 +45,7 @@ from llama_mapper.domain.orchestration.redaction import places_in, replaced
 from llama_mapper.domain.orchestration.routing import Route
 from llama_mapper.domain.orchestration.streaming.chunks import PARAGRAPH, SENTENCE, forced_cut, last_end, lead_in
 from llama_mapper.domain.orchestration.streaming.inbox import Inbox
-from llama_mapper.domain.orchestration.streaming.track import Track
+from llama_mapper.domain.orchestration.streaming.track import Said, Track
 
 _STRENGTH = {action: strength for strength, action in enumerate(VerdictAction)}
 
@@ -76,7 +78,6 @@ class TextStream:
         self._certain = 0  # and what they say about everything before is final
         self._released = 0
         self._paragraphs = 0  # paragraph detectors have been asked about everything before
-        self._window = (0, "", dict[int, Inspection]())
         self._behind: asyncio.Task[list[StreamEvent]] | None = None
         self._action = VerdictAction.ALLOW
         self._reasons: tuple[VerdictReason, ...] = ()
@@ -142,8 +143,8 @@ class TextStream:
                 or raw.start + begin >= certain
                 or raw.end + begin > before
             ]
-            answers[index] = replace(answer, findings=tuple(kept))
-        self._window = (begin, text, answers)
+            # Whoever gave no answer this time has still said what it said last time.
+            self._tracks[index].said = Said(begin, text, replace(answer, findings=tuple(kept)))
         self._judged = cut
         events += self._settle(max(self._certain, cut - hold))
         keep = max(0, min(self._released, cut - hold - 64, self._paragraphs if self._reads_paragraphs() else cut))
@@ -152,11 +153,12 @@ class TextStream:
 
     def _settle(self, certain: int) -> list[StreamEvent]:
         """Make everything before `certain` final: tell its findings, judge, release."""
-        begin, text, answers = self._window
         events: list[StreamEvent] = []
-        for index, answer in answers.items():
-            final = [raw for raw in answer.findings if not isinstance(raw.start, int) or raw.start + begin < certain]
-            events += self._told(index, replace(answer, findings=tuple(final)), text, begin)
+        for index, track in enumerate(self._tracks):
+            if (said := track.said) is not None:
+                found = said.answer.findings
+                final = [raw for raw in found if not isinstance(raw.start, int) or raw.start + said.begin < certain]
+                events += self._told(index, replace(said.answer, findings=tuple(final)), said.text, said.begin)
         self._certain = certain
         failed = any(track.fault is not None for track in self._tracks if track.gates)
         if events or failed:
@@ -169,22 +171,19 @@ class TextStream:
         if end <= self._released:
             return []
         start, tail_at = self._released, self._inbox.tail_at
-        redacts = any(reason.action is VerdictAction.REDACT for reason in self._reasons)
-        places = (
-            []
-            if not redacts
-            else [
-                place
-                for place in places_in(self._results(), self._reasons, self._route.decision.plan.redaction)
-                if place.message is None and place.end > start and place.start < end
-            ]
+        found = (
+            finding for track in self._tracks if track.seat.terms.mode is DetectorMode.ENFORCE for finding in track.open
         )
+        styles = self._route.decision.plan.redaction
+        places = [place for place in places_in(found, self._reasons, styles) if place.end > start and place.start < end]
         end = max([end, *(place.end for place in places)])
         shown, count = replaced(
             self._inbox.tail[start - tail_at : end - tail_at],
             [replace(place, start=max(place.start, start) - start, end=place.end - start) for place in places],
         )
         self._released = end
+        for track in self._tracks:
+            track.released(end)
         return [StreamRelease(type="release", start=start, end=end, text=shown, redacted=count > 0)]
 
     # --- whatever nothing waits for ----------------------------------------------------------------------------------
@@ -233,8 +232,7 @@ class TextStream:
             events += self._told(index, answer, whole, 0)
         gathered = monotonic()
         results = self._results()
-        undecided = [track.seat.descriptor.name for track in self._tracks if track.undecided]
-        judgement = self._judge.judge(self._route, results, undecided)
+        judgement = self._judge.judge(self._route, results, self._undecided(), self._heard(results))
         language = next((track.language for track in self._tracks if track.language), None)
         verdict = judgement.verdict
         if _STRENGTH[verdict.action] > _STRENGTH[self._action]:
@@ -322,11 +320,21 @@ class TextStream:
         language = next((track.language for track in self._tracks if track.language), None)
         return tuple(result_of(track.seat, track.call(), track.reading(), language) for track in self._tracks)
 
+    def _heard(self, results: Sequence[DetectorResult]) -> tuple[DetectorResult, ...]:
+        """The results as far as their findings count."""
+        return tuple(
+            result.model_copy(update={"status": DetectorStatus.SUCCESS}) if track.heard else result
+            for result, track in zip(results, self._tracks, strict=True)
+        )
+
+    def _undecided(self) -> list[str]:
+        return [track.seat.descriptor.name for track in self._tracks if track.undecided or track.heard]
+
     def _verdict_so_far(self) -> list[StreamEvent]:
         results = self._results()
-        judged = [result for result, track in zip(results, self._tracks, strict=True) if track.parts]
-        undecided = [track.seat.descriptor.name for track in self._tracks if track.undecided]
-        verdict = self._judge.so_far(self._route, judged, undecided)
+        asked = [track.parts > 0 for track in self._tracks]
+        judged, heard = list(compress(results, asked)), list(compress(self._heard(results), asked))
+        verdict = self._judge.so_far(self._route, judged, heard, self._undecided())
         self._reasons = verdict.reasons
         if _STRENGTH[verdict.action] <= _STRENGTH[self._action]:
             return []

@@ -14,11 +14,26 @@ _STRIKES = 3
 """Times in a row that a detector may be late before the stream goes on without it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer, and the part of the text that it is about: where that begins, and what it is."""
+
+    begin: int
+    text: str
+    answer: Inspection
+
+
 @dataclass(slots=True)
 class Track:
-    """One seat's findings in order of their certainty, and how it fared."""
+    """One seat's findings in order of their certainty, and how it fared.
+
+    `said` is its last answer about sentences, with the part that it was about. `open` are certain findings in text that
+    was not released yet, however many there are.
+    """
 
     seat: Seat
+    said: Said | None = None
+    open: list[Finding] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     dropped: int = 0
     undecided: bool = False
@@ -41,6 +56,11 @@ class Track:
     def owes(self) -> bool:
         """Whether it has to be asked about the whole text in the end: parts of it were not judged."""
         return self.seat.descriptor.granularity is Granularity.WHOLE or self.parts_failed > 0 or not self.parts
+
+    @property
+    def heard(self) -> bool:
+        """Whether it answered about some part and not about another: what it found counts, its silence does not."""
+        return self.fault is not None and self.parts > self.parts_failed
 
     def failed(self, call: Call) -> bool:
         """A part got no answer; True where that is news: another status or fault than the last part's."""
@@ -81,12 +101,17 @@ class Track:
                     continue
                 self._known.add(key)
                 finding = finding.model_copy(update={"span": span})
+            new.append(finding)
             if len(self.findings) < FINDINGS_LIMIT:
                 self.findings.append(finding)
-                new.append(finding)
             else:
                 self.dropped += 1
+        self.open += [finding for finding in new if finding.span is not None]
         return new
+
+    def released(self, end: int) -> None:
+        """Everything before `end` has left."""
+        self.open = [finding for finding in self.open if finding.span is not None and finding.span.end > end]
 
     def call(self) -> Call | None:
         """All parts as the one call that a result is made from."""

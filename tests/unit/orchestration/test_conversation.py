@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from llama_mapper.domain.contracts.orchestration import Message, OrchestrationRequest, Role, Span
-from llama_mapper.domain.orchestration.conversation import place, text_of
+from llama_mapper.domain.orchestration.conversation import places_of, text_of
 from llama_mapper.domain.orchestration.ports import Inquiry, Inspection, RawFinding, Turn
 from tests.unit.orchestration.support import EMAIL, ScriptedDetector, raw_plan, service
 
@@ -56,13 +56,24 @@ def test_a_span_within_a_message_comes_back_as_it_is(texts: list[str]) -> None:
         assert whole[turn.start : turn.end] == texts[index]
         for start in range(len(texts[index])):
             end = len(texts[index])
-            assert place(turn.start + start, turn.start + end, turns) == (index, start, end)
+            assert places_of(turn.start + start, turn.start + end, turns) == [(index, start, end)]
 
 
-def test_a_span_across_messages_is_cut_at_the_end_of_the_first() -> None:
-    _, turns = text_of(conversation("one", "two"))
-    assert place(1, 7, turns) == (0, 1, 3)
-    assert place(3, 7, turns) == (1, 0, 2)
+def test_a_span_across_messages_has_a_place_in_each() -> None:
+    _, turns = text_of(conversation("one", "two", "six"))
+    assert places_of(1, 12, turns) == [(0, 1, 3), (1, 0, 3), (2, 0, 2)]
+    assert places_of(3, 7, turns) == [(1, 0, 2)]
+    assert places_of(3, 5, turns) == []
+
+
+async def test_findings_that_several_messages_make_too_many_are_told_as_dropped() -> None:
+    async def all_of_it(text: str) -> Inspection:
+        return Inspection(tuple(RawFinding("EMAIL", 0.9, at, len(text)) for at in range(600)))
+
+    detector = ScriptedDetector("a", (EMAIL,), all_of_it)
+    answer = await service([detector], raw_plan(["a"]), content_limit=2000).orchestrate(conversation("x" * 700, "y"))
+    [result] = answer.detector_results
+    assert (len(result.findings), result.findings_dropped) == (1000, 200)
 
 
 @pytest.mark.parametrize("fields", [{}, {"content": "a", "messages": [{"role": "user", "content": "a"}]}])

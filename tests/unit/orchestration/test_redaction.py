@@ -110,6 +110,20 @@ async def test_every_message_is_redacted_in_its_place() -> None:
     assert result.content is None
 
 
+async def test_a_finding_across_messages_leaves_nothing_in_either() -> None:
+    asked = OrchestrationRequest(
+        messages=(Message(role=Role.USER, content="I am Jo"), Message(role=Role.USER, content="Doe, hello")),
+        tenant_id="t1",
+    )
+    result = await redacted(RawFinding("EMAIL", 0.9, 5, 12), asked=asked)
+    assert [message.content for message in result.messages] == ["I am [EMAIL]", "[EMAIL], hello"]
+
+
+async def test_what_a_record_cannot_hold_makes_the_redaction_incomplete() -> None:
+    result = await redacted(*[found("jo@example.org", score=0.5 + number / 10_000) for number in range(1001)])
+    assert not result.complete
+
+
 _SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.sampled_from([0.6, 0.7, 0.9])), max_size=12)
 
 

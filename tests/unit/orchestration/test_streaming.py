@@ -74,11 +74,13 @@ async def stream(
     texts: Sequence[str],
     own: dict[str, Any] | None = None,
     pause_s: float = 0.0,
+    limit: int = 1000,
     **start: Any,
 ) -> list[StreamEvent]:
     plan = raw_plan([one.descriptor.name for one in detectors], own=own, actions=ACTIONS)
     asked = StreamStart(type="start", tenant_id="t1", **start)
-    return [event async for event in (await service(detectors, plan).open_stream(asked)).events(deltas(texts, pause_s))]
+    subject = service(detectors, plan, content_limit=limit)
+    return [event async for event in (await subject.open_stream(asked)).events(deltas(texts, pause_s))]
 
 
 def of(kind: type, events: Sequence[StreamEvent]) -> list[Any]:
@@ -225,6 +227,39 @@ async def test_a_failing_detector_that_must_not_fail_blocks_at_once() -> None:
     events = await stream([broken], ["Hello there. ", "Bye. "], own, hold_chars=2)
     assert shown(events) == ""
     assert of(StreamDone, events)[0].response.verdict.action is VerdictAction.BLOCK
+
+
+@pytest.mark.parametrize("fault", [DetectorFailed("broken"), None])
+async def test_what_was_found_in_the_held_end_stands_when_the_next_part_fails(fault: DetectorFailed | None) -> None:
+    asked = 0
+
+    async def only_once(text: str) -> Inspection:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return await words({"s3cr3t": SECRET})(text)
+        if fault is not None:
+            raise fault
+        await asyncio.sleep(30)
+        return Inspection()
+
+    shaky = ScriptedDetector("shaky", (SECRET,), only_once)
+    texts = ["Here it is: s3cr3t. ", "And more of it follows now. ", "The end."]
+    events = await stream([shaky], texts, {"shaky": {"timeout_ms": 50}}, 0.02, hold_chars=16, max_hold_ms=40)
+    assert "s3cr3t" not in shown(events)
+    done = of(StreamDone, events)[0].response
+    assert done.verdict.action is VerdictAction.BLOCK
+    assert done.detector_results[0].status is not DetectorStatus.SUCCESS
+    assert done.aggregation_summary.detectors_succeeded == 0
+
+
+async def test_more_findings_than_a_record_holds_are_all_redacted() -> None:
+    text = "WORD a. " * 1200
+    pieces = [text[at : at + 80] for at in range(0, len(text), 80)]
+    events = await stream([detector(found={"WORD": EMAIL})], pieces, limit=10_000)
+    assert "WORD" not in shown(events)
+    [result] = of(StreamDone, events)[0].response.detector_results
+    assert (len(result.findings), result.findings_dropped) == (1000, 200)
 
 
 async def test_the_writer_waits_for_the_judges() -> None:

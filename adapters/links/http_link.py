@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.kernel.errors import (
     ConfigurationError,
     ErrorCode,
@@ -77,7 +78,7 @@ class HttpLink:
 
     async def post(self, path: str, request: BaseModel, answer: type[Answer]) -> Answer:
         """Send `request`, get an `answer`."""
-        return await self._call("POST", path, answer, content=request.__pydantic_serializer__.to_json(request))
+        return await self._call("POST", path, answer, content=json_form(request))
 
     async def get(self, path: str, answer: type[Answer], params: dict[str, str] | None = None) -> Answer:
         """Get an `answer`."""

@@ -30,7 +30,6 @@ from llama_mapper.domain.orchestration.resilience.load_shedding import LoadShedd
 from llama_mapper.domain.orchestration.response_cache import ResponseCache
 from llama_mapper.domain.orchestration.roster import DetectorRoster
 from llama_mapper.domain.orchestration.service import OrchestrationService
-from llama_mapper.domain.orchestration.validation.trials import Registered
 from llama_mapper.domain.orchestration.validation.validator import DeepBundleValidator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.definitions import following_definitions
@@ -74,11 +73,6 @@ def _factories(settings: Settings) -> tuple[str, ...]:
     return tuple(factory for name, factory in SCANNERS.items() if name in chosen)
 
 
-def _detectors(pool: WorkerPool, plugins: LoadedPlugins, more: Sequence[Detector]) -> dict[str, Detector]:
-    own = (*plugins.detectors, *more)
-    return {**pool.detectors, **{detector.descriptor.name: detector for detector in own}}
-
-
 def plugins_of(settings: Settings, catalogue: CatalogueView, more: Sequence[Detector] = ()) -> LoadedPlugins:
     """The installed plugins, loaded as far as they can be."""
     return load_plugins(
@@ -113,7 +107,7 @@ def _seconds(milliseconds: int) -> float:
 def _fixed(
     pool: WorkerPool, plugins: LoadedPlugins, more: Sequence[Detector]
 ) -> dict[str, tuple[DetectorSource, Detector]]:
-    """The detectors that no definition made, each with its source; `_detectors` without the sources."""
+    """The detectors that no definition made, each with its source."""
     fixed: dict[str, tuple[DetectorSource, Detector]] = {}
     for name, detector in pool.detectors.items():
         fixed[name] = (DetectorSource.SHIPPED if name in SCANNERS else DetectorSource.PLUGIN, detector)
@@ -121,7 +115,13 @@ def _fixed(
     return fixed | {each.descriptor.name: (DetectorSource.EMBEDDED, each) for each in more}
 
 
-def _in_service(roster: DetectorRoster) -> DetectorsInService:
+def _roster(catalogue: CatalogueView, fixed: Mapping[str, tuple[DetectorSource, Detector]]) -> DetectorRoster:
+    return DetectorRoster(catalogue, {name: detector for name, (_, detector) in fixed.items()})
+
+
+def in_service(roster: DetectorRoster) -> DetectorsInService:
+    """What the detectors declare that plans may choose now."""
+
     async def descriptors() -> Sequence[DetectorDescriptor]:
         return [detector.descriptor for detector in roster.detectors.values()]
 
@@ -129,11 +129,7 @@ def _in_service(roster: DetectorRoster) -> DetectorsInService:
 
 
 def _validator(settings: Settings, catalogue: CatalogueView, roster: DetectorRoster) -> DeepBundleValidator:
-    async def registered() -> Sequence[Registered]:
-        descriptors = [detector.descriptor for detector in roster.detectors.values()]
-        return [Registered(one.name, one.categories, one.languages) for one in descriptors]
-
-    return bundle_validator(settings, registered, catalogue.categories)
+    return bundle_validator(settings, in_service(roster), catalogue.categories)
 
 
 class OrchestrationContainer(containers.DeclarativeContainer):
@@ -156,15 +152,15 @@ class OrchestrationContainer(containers.DeclarativeContainer):
         providers.Callable(_all_factories, platform.settings, plugins),
         workers=platform.settings.provided.detector_workers,
     )
-    detectors = providers.Singleton(_detectors, pool, plugins, more_detectors)
-    roster = providers.Singleton(DetectorRoster, platform.catalogue, detectors)
+    fixed = providers.Singleton(_fixed, pool, plugins, more_detectors)
+    roster = providers.Singleton(_roster, platform.catalogue, fixed)
     lifecycle = providers.Singleton(
         PolicyLifecycle,
         records=bundles,
         shipped=shipped,
         engine=engine,
         validator=providers.Singleton(_validator, platform.settings, platform.catalogue, roster),
-        detectors=providers.Callable(_in_service, roster),
+        detectors=providers.Callable(in_service, roster),
         clock=platform.clock,
         four_eyes=platform.settings.provided.policy_four_eyes,
     )
@@ -190,7 +186,7 @@ class OrchestrationContainer(containers.DeclarativeContainer):
     fleet = providers.Singleton(
         DetectorFleet,
         roster,
-        providers.Callable(_fixed, pool, plugins, more_detectors),
+        fixed,
         remote.provided.make,
         platform.catalogue,
         release=remote.provided.release,
@@ -227,12 +223,11 @@ async def running_orchestration(
     """The context with its database open and its detectors loading in the background."""
     container = OrchestrationContainer(platform=platform, more_detectors=providers.Object(tuple(more_detectors)))
     async with open_database(container.database()):
-        service_detectors = container.detectors()
         container.service()
         pool = container.pool()
         await pool.start()
         try:
-            declared = [detector.descriptor for detector in service_detectors.values()]
+            declared = await in_service(container.roster())()
             await container.records().observe(declared, platform.clock()())
             following = following_definitions(
                 platform.settings(),

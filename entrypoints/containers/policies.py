@@ -24,8 +24,7 @@ from llama_mapper.domain.kernel.clock import system_clock
 from llama_mapper.domain.kernel.errors import PolicyEnforcementError, ValidationError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.orchestration.lifecycle.service import PolicyLifecycle
-from llama_mapper.domain.orchestration.ports import DetectorDescriptor, PolicyBundle
-from llama_mapper.domain.orchestration.validation.trials import Registered
+from llama_mapper.domain.orchestration.ports import PolicyBundle
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.identity import open_api_keys
 from llama_mapper.entrypoints.containers.policy_engines import bundle_validator, running_engine
@@ -106,23 +105,14 @@ async def open_policies(settings: Settings, person: str) -> AsyncIterator[Polici
     ):
         records = SqlDetectorRecords(database)
 
-        async def registered() -> Sequence[Registered]:
-            return await recorded_detectors(records)
-
-        async def last_in_service() -> Sequence[DetectorDescriptor]:
-            newest = {record.name: record for record in sorted(await records.list(), key=lambda one: one.last_seen)}
-            return [
-                DetectorDescriptor(name, one.vendor, one.vendor_version, one.categories, (), (), 0.0)
-                for name, one in sorted(newest.items())
-            ]
-
+        in_service = recorded_detectors(records)
         yield Policies(
             PolicyLifecycle(
                 SqlPolicyRecords(database),
                 shipped,
                 engine,
-                bundle_validator(settings, registered, load_catalogue().categories),
-                last_in_service,
+                bundle_validator(settings, in_service, load_catalogue().categories),
+                in_service,
                 system_clock,
                 four_eyes=settings.policy_four_eyes,
             ),

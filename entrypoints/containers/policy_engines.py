@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine
 from llama_mapper.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from llama_mapper.domain.orchestration.validation.trials import Registered
+    from llama_mapper.domain.orchestration.lifecycle.ports import DetectorsInService
     from llama_mapper.domain.orchestration.validation.validator import DeepBundleValidator
 
 
@@ -39,7 +39,7 @@ async def running_engine(settings: Settings, shipped: Sequence[PolicyBundle]) ->
 
 
 def bundle_validator(
-    settings: Settings, detectors: Callable[[], Awaitable[Sequence[Registered]]], categories: Collection[str]
+    settings: Settings, detectors: DetectorsInService, categories: Collection[str]
 ) -> DeepBundleValidator:
     """The deep validation of bundles, in a process of its own each time; always by the engine that is built in."""
     from llama_mapper.adapters.orchestration.policies.process_bundle_exercise import ProcessBundleExercise

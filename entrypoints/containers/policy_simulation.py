@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from llama_mapper.domain.orchestration.validation.trials import Registered
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor
 from llama_mapper.entrypoints.policy_simulation import PolicySimulator, version_finder
 
 if TYPE_CHECKING:
+    from llama_mapper.domain.orchestration.lifecycle.ports import DetectorsInService
     from llama_mapper.domain.orchestration.ports import DetectorRecords
     from llama_mapper.entrypoints.containers.assessment import AssessmentContainer
     from llama_mapper.entrypoints.containers.orchestration import OrchestrationContainer
@@ -21,26 +22,28 @@ def policy_simulator(
     platform: PlatformContainer, orchestration: OrchestrationContainer, chain: AssessmentContainer
 ) -> PolicySimulator:
     """The simulator of a running process."""
-
-    async def detectors() -> Sequence[Registered]:
-        infos = await orchestration.service().detectors()
-        return [Registered(info.name, info.categories, info.languages) for info in infos]
+    from llama_mapper.entrypoints.containers.orchestration import in_service
 
     return PolicySimulator(
         store=chain.store(),
         engine=orchestration.engine(),
         catalogue=platform.catalogue(),
-        detectors=detectors,
+        detectors=in_service(orchestration.roster()),
         find=version_finder(orchestration.shipped(), orchestration.bundles().get),
     )
 
 
-async def recorded_detectors(records: DetectorRecords) -> Sequence[Registered]:
-    """The detectors that were in service last, by what the installation has noted of them."""
-    newest = {}
-    for record in sorted(await records.list(), key=lambda record: record.last_seen):
-        newest[record.name] = Registered(record.name, record.categories)
-    return [newest[name] for name in sorted(newest)]
+def recorded_detectors(records: DetectorRecords) -> DetectorsInService:
+    """The detectors that were in service last, by what the installation has noted of them: without languages."""
+
+    async def descriptors() -> Sequence[DetectorDescriptor]:
+        newest = {record.name: record for record in sorted(await records.list(), key=lambda record: record.last_seen)}
+        return [
+            DetectorDescriptor(name, one.vendor, one.vendor_version, one.categories, (), (), 0.0)
+            for name, one in sorted(newest.items())
+        ]
+
+    return descriptors
 
 
 @asynccontextmanager
@@ -65,6 +68,6 @@ async def open_simulator(settings: Settings) -> AsyncIterator[PolicySimulator]:
             store=SqlAssessments(assessments),
             engine=engine,
             catalogue=load_catalogue(),
-            detectors=lambda: recorded_detectors(records),
+            detectors=recorded_detectors(records),
             find=version_finder(shipped, SqlPolicyRecords(orchestration).get),
         )

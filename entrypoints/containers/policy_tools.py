@@ -38,5 +38,5 @@ async def lint_folder(folder: Path, tenant_id: str, settings: Settings) -> Valid
     bundle = read_bundle(folder)
     async with open_database(database_for(settings, "orchestration")) as database:
         records = SqlDetectorRecords(database)
-        validator = bundle_validator(settings, lambda: recorded_detectors(records), load_catalogue().categories)
+        validator = bundle_validator(settings, recorded_detectors(records), load_catalogue().categories)
         return await validator.validate(bundle, tenant_id)

@@ -35,7 +35,7 @@ def redacted_again(asked: OrchestrationRequest, answer: OrchestrationResponse, k
 
 
 def _joined(body: bytes, redacted: Redacted) -> bytes:
-    return body[:-1] + b',"redacted":' + redacted.__pydantic_serializer__.to_json(redacted) + b"}"
+    return body[:-1] + b',"redacted":' + json_form(redacted) + b"}"
 
 
 def json_answer(model: BaseModel, status: int = 200) -> Response:

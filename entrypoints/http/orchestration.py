@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.contracts.detectors import DetectorRegistryApi
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.orchestration import (
     DetectorList,
     OrchestrationAnswer,
@@ -30,7 +31,7 @@ def orchestration_operations(
     async def orchestrate(request: Request, principal: Principal) -> Response:
         asked = await read_owned(request, principal, OrchestrationRequest, body_limit)
         answer = await api.orchestrate(asked)
-        body = answer.__pydantic_serializer__.to_json(answer)
+        body = json_form(answer)
         return with_redacted(asked, answer, body, 200 if answer.coverage.sufficient else 206)
 
     async def complete(kept: bytes, request: Request, principal: Principal) -> bytes:

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.contracts.streaming import (
     STREAM_LINE,
@@ -27,13 +28,18 @@ from llama_mapper.domain.contracts.streaming import (
     StreamStart,
     StreamVerdict,
 )
-from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, ValidationError
+from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ServiceError, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
 from llama_mapper.domain.kernel.tenancy import Scope as Permission
 from llama_mapper.entrypoints.http.bodies import RefusedBody
 from llama_mapper.entrypoints.http.operations import Operation
+from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure
 
 NDJSON = "application/x-ndjson"
+_LATE = "the stream took longer than this server allows"
+_TO_TELL_S = 5.0
+"""Seconds that the last line may take to be sent."""
+
 _TYPES = frozenset({NDJSON, "application/ndjson", "application/jsonl", "application/json"})
 
 
@@ -91,33 +97,56 @@ async def _deltas(lines: _Lines) -> AsyncIterator[str]:
 
 
 def _line(model: Contract) -> bytes:
-    return model.__pydantic_serializer__.to_json(model) + b"\n"
+    return json_form(model) + b"\n"
+
+
+def _problem_line(error: ServiceError) -> bytes:
+    code, message, retryable = error.error_code, error.message, error.retryable
+    return _line(StreamProblem(type="error", code=code, detail=message[:512], retryable=retryable))
 
 
 async def _told(stream: OpenStream, lines: _Lines, limit_s: float) -> AsyncIterator[bytes]:
+    """The events as lines, and what ends them too early as the last one."""
     events: AsyncGenerator[StreamEvent, None] = stream.events(_deltas(lines))
+    until = asyncio.get_running_loop().time() + limit_s
     try:
-        async with asyncio.timeout(limit_s):
-            async for event in events:
-                yield _line(event)
+        while True:
+            # Around the wait alone: a limit that outlived a yield would cancel whoever sends the line.
+            async with asyncio.timeout_at(until):
+                event = await anext(events, None)
+            if event is None:
+                return
+            yield _line(event)
     except ServiceError as error:
-        code, message, retryable = error.error_code, error.message, error.retryable
-        yield _line(StreamProblem(type="error", code=code, detail=message[:512], retryable=retryable))
+        yield _problem_line(error)
     except TimeoutError:
-        late = "the stream took longer than this server allows"
-        yield _line(StreamProblem(type="error", code=ErrorCode.REQUEST_TIMEOUT, detail=late, retryable=True))
+        yield _problem_line(OrchestrationError(_LATE, ErrorCode.REQUEST_TIMEOUT, True))
+    except ClientDisconnect:
+        raise
+    except Exception as error:  # its text may quote the content, so that no server may log it
+        failure(error)
+        yield _problem_line(ServiceError(UNEXPECTED))
     finally:
         await events.aclose()
 
 
 class _DuplexResponse(StreamingResponse):
-    """Answers while the body is still being read; whoever reads it sees a client that goes away."""
+    """Answers while the body is still being read; whoever reads it sees a client that goes away.
+
+    A client that has not taken all lines after `limit_s` seconds is let go.
+    """
+
+    def __init__(self, lines: AsyncIterator[bytes], limit_s: float) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(lines, headers=headers, media_type=NDJSON)
+        self._limit_s = limit_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the lines; a client that is gone ends the stream quietly."""
         try:
-            await self.stream_response(send)
-        except (OSError, ClientDisconnect):
+            async with asyncio.timeout(self._limit_s):
+                await self.stream_response(send)
+        except (OSError, ClientDisconnect):  # a TimeoutError is an OSError
             return
 
 
@@ -130,8 +159,7 @@ def streaming_operations(api: StreamingApi, line_limit: int, limit_s: float) -> 
             raise ValidationError(f"send the body as {NDJSON}", ErrorCode.UNSUPPORTED_MEDIA_TYPE)
         lines = _Lines(request, line_limit)
         opened = await api.open_stream(await _start_of(lines, principal))
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return _DuplexResponse(_told(opened, lines, limit_s), headers=headers, media_type=NDJSON)
+        return _DuplexResponse(_told(opened, lines, limit_s), limit_s + _TO_TELL_S)
 
     return [
         Operation(

@@ -53,7 +53,9 @@ async def test_the_library_redacts_on_request(tmp_path: Path) -> None:
         quiet = await mapper.assess("Nothing to see here.")
         assert mapper.redact("Nothing to see here.", quiet) is None
         spoken = await mapper.assess(CONVERSATION)
-        assert [message.content for message in mapper.redact(CONVERSATION, spoken).messages] == [  # type: ignore[union-attr]
+        said = mapper.redact(CONVERSATION, spoken)
+        assert said is not None
+        assert [message.content for message in said.messages] == [
             "My mail is [EMAIL_ADDRESS]",
             "Noted: [EMAIL_ADDRESS], thank you.",
         ]

@@ -46,7 +46,8 @@ class Writer:
                 size = int(await self._reader.readline(), 16)
                 self._buffer += (await self._reader.readexactly(size + 2))[:-2]
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)  # type: ignore[no-any-return]
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     async def until(self, kind: str) -> list[dict[str, Any]]:
         lines = [await self.line()]

@@ -13,23 +13,24 @@ from llama_mapper.adapters.orchestration.policies.policy_folders import read_pol
 from llama_mapper.adapters.orchestration.remote.factory import dialect_of
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.domain.contracts.detectors import DetectorDefinition
-from llama_mapper.domain.orchestration.ports import Inquiry
-from llama_mapper.domain.orchestration.validation.trials import Registered
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry
 from llama_mapper.entrypoints.containers.policy_engines import bundle_validator
 from llama_mapper.entrypoints.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SOME = (
-    Registered("names", ("pii.personal_identifiers", "pii.financial_data")),
-    Registered("secrets", ("security.credentials",)),
-    Registered("attacks", ("security.prompt_attack",)),
-    Registered("insults", ("content.toxic_language",)),
+    DetectorDescriptor("names", "acme", "1", ("pii.personal_identifiers", "pii.financial_data"), (), (), 0.0),
+    DetectorDescriptor("secrets", "acme", "1", ("security.credentials",), (), (), 0.0),
+    DetectorDescriptor("attacks", "acme", "1", ("security.prompt_attack",), (), (), 0.0),
+    DetectorDescriptor("insults", "acme", "1", ("content.toxic_language",), (), (), 0.0),
 )
 
 
 @pytest.mark.parametrize("detectors", [(), SOME], ids=["a fresh installation", "one with detectors"])
-async def test_the_example_policy_passes_without_a_warning(detectors: Sequence[Registered], tmp_path: Path) -> None:
-    async def registered() -> Sequence[Registered]:
+async def test_the_example_policy_passes_without_a_warning(
+    detectors: Sequence[DetectorDescriptor], tmp_path: Path
+) -> None:
+    async def registered() -> Sequence[DetectorDescriptor]:
         return detectors
 
     settings = Settings.load(data_dir=tmp_path, policy_timeout_ms=60_000)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from llama_mapper.domain.contracts.orchestration import ContentType, ProcessingMode
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A detector as policies see it, for a trial."""
+class Registered(Protocol):
+    """What policies see of a detector; its descriptor has it."""
 
-    name: str
-    categories: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
+    @property
+    def name(self) -> str:
+        """By which plans choose it."""
+        ...
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Risk categories that it judges."""
+        ...
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639 codes, empty where language does not matter."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

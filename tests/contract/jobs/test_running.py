@@ -314,9 +314,9 @@ async def test_what_does_not_end_within_the_grace_is_interrupted(database: Datab
 
 async def died(process: Process) -> None:
     """End a process as if it had been killed: it writes nothing any more."""
-    tasks = process.runner._tasks
+    tasks: list[asyncio.Task[Any]] = [*process.runner._tasks]
     for job in process.runner._live.values():
-        tasks += job.running  # type: ignore[arg-type]  # tasks of another result, to be cancelled all the same
+        tasks += job.running
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

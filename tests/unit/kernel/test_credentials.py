@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,11 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 PEPPER = b"p" * 32
 
 
-def issued(**changes: object) -> tuple[str, ApiKeyRecord]:
+def issued(**changes: Any) -> tuple[str, ApiKeyRecord]:
     key, record = issue_key(
         PEPPER, name="ci", tenant_id="acme", scopes=frozenset({Scope.READ}), created_at=NOON - timedelta(days=1)
     )
-    return key, replace(record, **changes)  # type: ignore[arg-type]  # fields of the record
+    return key, replace(record, **changes)
 
 
 def refused(presented: str, record: ApiKeyRecord | None, pepper: bytes = PEPPER, now: datetime = NOON) -> str:

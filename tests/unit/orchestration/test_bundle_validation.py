@@ -12,14 +12,16 @@ from llama_mapper.adapters.orchestration.policies.process_bundle_exercise import
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.domain.orchestration.bundle import make_bundle
-from llama_mapper.domain.orchestration.ports import PolicyBundle
+from llama_mapper.domain.orchestration.ports import DetectorDescriptor, PolicyBundle
 from llama_mapper.domain.orchestration.validation.report import ProblemCode, ProblemSeverity, ValidationReport
 from llama_mapper.domain.orchestration.validation.trials import Registered
 from llama_mapper.domain.orchestration.validation.validator import DeepBundleValidator
 from tests.unit.orchestration.test_shipped_policies import DECLARED
 
 CATEGORIES = load_catalogue().categories
-REGISTERED = tuple(Registered(name, categories) for name, categories in DECLARED.items())
+REGISTERED = tuple(
+    DetectorDescriptor(name, "acme", "1", categories, (), (), 0.0) for name, categories in DECLARED.items()
+)
 BUNDLES = {bundle.name: bundle for bundle in load_shipped_bundles()}
 PASSING = "package policy_test\n\nimport rego.v1\n\ntest_it if data.defaults.coverage.threshold == 0.8\n"
 

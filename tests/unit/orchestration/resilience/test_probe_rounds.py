@@ -9,13 +9,14 @@ import pytest
 
 from llama_mapper.domain.contracts.orchestration import HealthState
 from llama_mapper.domain.orchestration.ports import Inquiry
+from llama_mapper.domain.orchestration.resilience.guard import GuardedDetector
 from llama_mapper.domain.orchestration.resilience.probe_rounds import ProbeRounds
 from tests.support.virtual_time import run_in_virtual_time
 from tests.unit.orchestration.resilience.support import Clock, RemoteDetector, failing, guard_of
 
 
-async def until_state(guard: object, state: HealthState) -> None:
-    while guard.vitals.state is not state:  # type: ignore[attr-defined]  # a guard
+async def until_state(guard: GuardedDetector, state: HealthState) -> None:
+    while guard.vitals.state is not state:
         await asyncio.sleep(0.01)
 
 

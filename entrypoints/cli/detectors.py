@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.printing import print_table
 
 if TYPE_CHECKING:
     from llama_mapper.domain.contracts.detectors import (
@@ -54,7 +55,7 @@ def list_detectors(as_json: Json = False, data_dir: DataDir = None) -> None:
         )
         for each in found
     ]
-    _print_rows(("detector", "from", "revision", "protocol", "vendor", "url", "enabled"), rows)
+    print_table(("detector", "from", "revision", "protocol", "vendor", "url", "enabled"), rows)
 
 
 @app.command()
@@ -124,7 +125,7 @@ def history(name: Name, as_json: Json = False, data_dir: DataDir = None) -> None
         )
         for each in found.items
     ]
-    _print_rows(("revision", "change", "at", "by", "tried", "digest", "url"), rows)
+    print_table(("revision", "change", "at", "by", "tried", "digest", "url"), rows)
 
 
 def _run(data_dir: Path | None, use: Callable[[DetectorRegistryApi], Awaitable[Result]]) -> Result:
@@ -155,23 +156,6 @@ def _print(registration: DetectorRegistration, as_json: bool) -> None:
         typer.echo(_told(registration.probe))
     for warning in registration.warnings:
         typer.echo(f"warning: {warning}", err=True)
-
-
-def _print_rows(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
-    import sys
-
-    if not sys.stdout.isatty():
-        for row in rows:
-            typer.echo("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # what operators write is text, not markup
-    Console().print(table)
 
 
 def _told(report: ProbeReport) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.printing import print_table
 
 if TYPE_CHECKING:
     from llama_mapper.entrypoints.containers.plugins import PluginState
@@ -48,11 +49,14 @@ def _show(states: tuple[PluginState, ...], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(state) for state in states], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("plugin", "version", "package", "brings", "state")
-    for state in states:
-        brings = [*state.detectors, *state.scanners, *state.policies, *state.hooks]
-        table.add_row(state.name, state.version, state.package, ", ".join(brings), state.reason or "in service")
-    Console().print(table)
+    rows = (
+        (
+            state.name,
+            state.version,
+            state.package,
+            ", ".join((*state.detectors, *state.scanners, *state.policies, *state.hooks)),
+            state.reason or "in service",
+        )
+        for state in states
+    )
+    print_table(("plugin", "version", "package", "brings", "state"), rows)

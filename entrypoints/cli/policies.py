@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -96,7 +96,7 @@ def validate(
         typer.echo(found.model_dump_json())
     else:
         for problem in found.problems:
-            typer.echo(_plain(f"{problem.severity}: {problem.code}: {problem.path}: {problem.message}"))
+            print_lines(f"{problem.severity}: {problem.code}: {problem.path}: {problem.message}")
         _tell_version(found.version, False)
     raise typer.Exit(0 if found.valid else 1)
 
@@ -252,7 +252,7 @@ def list_bundles(
             typer.echo(json.dumps([asdict(one) for one in listed]))
         else:
             rows = ((one.bundle, one.version, one.origin, one.state, one.description) for one in listed)
-            _table(("bundle", "version", "from", "state", "description"), rows)
+            print_table(("bundle", "version", "from", "state", "description"), rows)
         return
     versions = _run(lambda policies: policies.lifecycle.versions(owner, bundle), None, data_dir)
     if as_json:
@@ -262,7 +262,7 @@ def list_bundles(
         (one.version, one.state, one.author, one.drafted_at.isoformat(timespec="seconds"), one.description)
         for one in versions.items
     )
-    _table(("version", "state", "author", "drafted", "description"), rows)
+    print_table(("version", "state", "author", "drafted", "description"), rows)
 
 
 @app.command()
@@ -287,7 +287,7 @@ def show(
         return
     _tell_version(detail, False)
     for path, source in sorted(detail.modules.items()):
-        typer.echo(_plain(f"--- {path}\n{source}"))
+        print_lines(f"--- {path}\n{source}")
     typer.echo(f"--- data\n{json.dumps(detail.data, indent=2)}")
 
 
@@ -318,7 +318,7 @@ def history(
         )
         for event in told.items
     )
-    _table(("step", "at", "what", "version", "scope", "who", "note"), rows)
+    print_table(("step", "at", "what", "version", "scope", "who", "note"), rows)
 
 
 @app.command()
@@ -338,16 +338,16 @@ def diff(
         typer.echo(found.model_dump_json())
         return
     for module in found.modules:
-        typer.echo(_plain(module.diff))
+        print_lines(module.diff)
     for value in found.data:
-        typer.echo(_plain(f"data {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}"))
+        print_lines(f"data {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}")
     for decision in found.decisions:
         kind = f"plan for {decision.content_type} content in mode {decision.processing_mode}"
         for error in (decision.before_error, decision.after_error):
             if error is not None:
-                typer.echo(_plain(f"{kind}: {error}"))
+                print_lines(f"{kind}: {error}")
         for value in decision.differences:
-            typer.echo(_plain(f"{kind} {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}"))
+            print_lines(f"{kind} {value.path}: {json.dumps(value.before)} -> {json.dumps(value.after)}")
     typer.echo(f"{len(found.decisions)} of {found.decisions_compared} kinds of request get another plan")
 
 
@@ -406,7 +406,7 @@ def _tell_version(version: PolicyVersionInfo, as_json: bool) -> None:
     if as_json:
         typer.echo(version.model_dump_json())
     else:
-        typer.echo(_plain(f"{version.bundle}@{version.version} {version.digest} {version.state}"))
+        print_lines(f"{version.bundle}@{version.version} {version.digest} {version.state}")
 
 
 def _tell_activations(bundle: str, activations: PolicyActivationList, as_json: bool) -> None:
@@ -424,30 +424,9 @@ def _tell_activations(bundle: str, activations: PolicyActivationList, as_json: b
         )
         for one in activations.items
     )
-    _table(("bundle", "version", "level", "scope", "share", "since"), rows)
+    print_table(("bundle", "version", "level", "scope", "share", "since"), rows)
 
 
 def _where(scope: PolicyScope) -> str:
     parts = [f"key {scope.key}" if scope.key else "all keys", scope.content_type or "all content", scope.enforcement]
     return ", ".join(parts)
-
-
-def _table(columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table for people; in a pipe one line a row, separated by tabs."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            typer.echo("\t".join(_plain(" ".join(cell.split())) for cell in row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(Text(_plain(cell)) for cell in row))  # what others wrote is text, not markup
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    """The text without what would command a terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.base import VersionInfo
 from llama_mapper.domain.contracts.orchestration import DetectorStatus
+from llama_mapper.entrypoints.cli.printing import plain
 from llama_mapper.entrypoints.report.summary import ACTIONS, SEVERITIES, RunSummary
 
 if TYPE_CHECKING:
@@ -100,13 +101,7 @@ def _print(console: Console, what: RenderableType) -> None:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(_plain(line), markup=False, highlight=False, emoji=False)
-
-
-def _plain(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join([character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text])
+    console.print(plain(line), markup=False, highlight=False, emoji=False)
 
 
 def _table(*columns: tuple[str, bool]) -> Table:
@@ -124,7 +119,7 @@ def _table(*columns: tuple[str, bool]) -> Table:
 def _row(table: Table, *cells: str) -> None:
     from rich.text import Text
 
-    table.add_row(*(Text(_plain(cell), _STYLES.get(cell, "")) for cell in cells))
+    table.add_row(*(Text(plain(cell), _STYLES.get(cell, "")) for cell in cells))
 
 
 def _bar(share: float) -> str:

@@ -9,14 +9,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
+from starlette.requests import Request
 
 from llama_mapper.domain.kernel.credentials import issue_key
-from llama_mapper.domain.kernel.tenancy import Scope
+from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.entrypoints.containers.root import running_monolith
 from llama_mapper.entrypoints.containers.running import Running
+from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.services import application_of
 from llama_mapper.entrypoints.settings import Settings
+
+
+class Everyone(Authenticator):
+    """Lets everybody in: what is tested here comes after."""
+
+    def __init__(self) -> None: ...
+
+    async def authenticate(self, request: Request) -> Principal:
+        """See `Authenticator.authenticate`."""
+        return Principal("test", "acme", frozenset({Scope.ASSESS}))
 
 
 @dataclass(frozen=True, slots=True)

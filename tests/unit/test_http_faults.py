@@ -14,9 +14,9 @@ from starlette.responses import Response
 from llama_mapper.domain.contracts.base import VersionInfo
 from llama_mapper.domain.kernel.errors import ErrorCode, StoreError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import read_model
 from llama_mapper.entrypoints.http.operations import Operation, routes_of
+from tests.support.doors import Everyone
 
 SECRET = "Qw7Secret"
 
@@ -25,15 +25,6 @@ class Body(BaseModel):
     """What the test's operation takes."""
 
     number: int
-
-
-class Everyone(Authenticator):
-    """Lets everybody in: what is tested here comes after."""
-
-    def __init__(self) -> None: ...
-
-    async def authenticate(self, request: Request) -> Principal:
-        return Principal("test", "local", frozenset({Scope.ASSESS}))
 
 
 def application(fail: Callable[[], object]) -> Starlette:

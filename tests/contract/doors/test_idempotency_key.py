@@ -20,11 +20,10 @@ from llama_mapper.domain.contracts.assessment import AssessmentRequest
 from llama_mapper.domain.kernel.idempotency import Fresh, RecordName
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection, RawFinding
-from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import read_model
 from llama_mapper.entrypoints.http.idempotency import HEADER, REPLAYED, Idempotency, Idempotent, PartlyKept
 from llama_mapper.entrypoints.http.operations import Operation, routes_of
-from tests.support.doors import Door, open_door
+from tests.support.doors import Door, Everyone, open_door
 
 BODY = {"content": "write to anna@example.com"}
 
@@ -243,16 +242,6 @@ async def test_a_request_that_took_too_long_frees_its_key(tmp_path: Path, detect
 
 
 SECRET_PART = b"the content with parts replaced"
-
-
-class Everyone(Authenticator):
-    """Lets everybody in: what is tested here comes after."""
-
-    def __init__(self) -> None: ...
-
-    async def authenticate(self, request: Request) -> Principal:
-        """See `Authenticator.authenticate`."""
-        return Principal("test", "acme", frozenset({Scope.ASSESS}))
 
 
 class WatchedRecords(MemoryIdempotency):

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.fixed_paths import FixedPaths
 from llama_mapper.entrypoints.http.operations import Operation, routes_of
-from tests.unit.test_http_faults import Body, Everyone
+from tests.support.doors import Everyone
+from tests.unit.test_http_faults import Body
 
 
 def operation(name: str, method: str, path: str) -> Operation:

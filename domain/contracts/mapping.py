@@ -44,6 +44,14 @@ class MappingStage(StrEnum):
     CATALOGUE_NORMALISED = "catalogue_normalised"
     DECLARED = "declared"
     """By what the detector's registration says of its own label."""
+    OVERLAY = "overlay"
+    """By what the tenant's reviewers or the tenant's own vocabulary say."""
+    LEXICAL = "lexical"
+    """By likeness of words to known labels, names and definitions."""
+    EMBEDDING = "embedding"
+    """By likeness of meaning, as an embedding model sees it."""
+    MODEL = "model"
+    """By a language model bound to the taxonomy."""
     ABSTAINED = "abstained"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from llama_mapper.domain.contracts.catalogue import LabelMatch, MatchStage
 from llama_mapper.domain.mapping.catalogue import confidence
 from llama_mapper.domain.mapping.catalogue.normalisation import normalise, without_tag
+from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 _VARIANT = re.compile(r"(?!$)[A-Za-z]?[0-9]{0,3}")
 """Anything longer is no variant, and could be anything."""
@@ -116,6 +117,18 @@ def listed_meanings(listed: Mapping[str, Any], section: str) -> Iterable[tuple[s
     for canonical, labels in listed.get(section, {}).items():
         for label in labels:
             yield label, canonical
+
+
+def known_labels(vocabularies: Mapping[str, Any]) -> tuple[KnownLabel, ...]:
+    """Every label of a valid vocabulary document, by vendor and version as listed; families stand as labels."""
+    vendors: Mapping[str, Mapping[str, Any]] = vocabularies["vendors"]
+    return tuple(
+        KnownLabel(LabelKey(vendor, version, label), canonical, also)
+        for vendor, entry in vendors.items()
+        for version, listed in entry["versions"].items()
+        for meanings in reversed(_meanings(vendors, listed))
+        for label, (canonical, also) in meanings.items()
+    )
 
 
 _Meaning = tuple[str, tuple[str, ...]]

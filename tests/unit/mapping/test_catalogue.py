@@ -17,7 +17,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.mapping.catalogue import confidence
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
 from llama_mapper.domain.mapping.catalogue.normalisation import normalise, without_tag
-from llama_mapper.domain.mapping.catalogue.vocabulary import LabelTable, label_table, vendor_tables
+from llama_mapper.domain.mapping.catalogue.vocabulary import LabelTable, known_labels, label_table, vendor_tables
 
 _RAW = load_raw_catalogue()
 _TABLES = vendor_tables(_RAW.vocabularies)
@@ -327,3 +327,13 @@ def test_risks_and_techniques_are_not_called_controls(catalogue: CatalogueView) 
 def test_the_catalogue_cannot_be_changed_through_what_it_gives(catalogue: CatalogueView) -> None:
     with pytest.raises(TypeError):
         catalogue.categories["x.y"] = Severity.LOW  # type: ignore[index]  # that it fails is the point
+
+
+def test_known_labels_are_what_the_catalogue_answers_for(catalogue: Catalogue) -> None:
+    known = known_labels(_RAW.vocabularies)
+    assert {label.key.vendor for label in known} > {"presidio", "llama_guard", "aicordon_picket"}
+    assert len(known) == len({label.key for label in known})
+    for label in known:
+        match = catalogue.match(label.key.vendor, label.key.vendor_version, label.key.label)
+        assert match is not None
+        assert (match.canonical, match.also) == (label.canonical, label.also)

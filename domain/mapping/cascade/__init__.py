@@ -1,0 +1,1 @@
+"""From a vendor's label to a canonical one, in stages: what is certain first, what costs most last, else abstain."""

@@ -1,0 +1,53 @@
+"""What every stage after the catalogue keeps, whether it compares words, compares vectors or asks a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from llama_mapper.domain.contracts.mapping import MappingStage
+from llama_mapper.domain.mapping.labels import LabelKey
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A canonical label (level 2 or 3) and how well it fits: higher is better, comparable within one stage alone."""
+
+    canonical: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What one stage thinks of one label, best first; empty where it has no idea.
+
+    `fault` says in a few words why a stage could not try at all (`triton_unavailable`); it never quotes a label.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    fault: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class CandidateStage(Protocol):
+    """Ranks canonical labels for vendor labels that the catalogue does not know."""
+
+    @property
+    def stage(self) -> MappingStage:
+        """The stage's name on answers and in metrics."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What the ranking depends on: method and data, model and adapter weights."""
+        ...
+
+    async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
+        """One ranking a label, in the order given, after at most about `within_s` seconds.
+
+        All labels of a call are tried together. Nothing is raised for a server that is away, slow or wrong: the
+        rankings name the fault.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Asking a language model: the port, the questions, and what is made of the answers."""

@@ -21,12 +21,13 @@ run-split: $(VENV)/.run ## Set up and start the three contexts as three processe
 test: $(VENV)/.dev ## Set up and pass every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.dev ## Formatting, lint, types, import contracts, catalogue
+check: $(VENV)/.dev ## Formatting, lint, types, import contracts, catalogue, schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config importlinter.ini
 	$(BIN)/llama-mapper catalogue validate
+	$(BIN)/llama-mapper schemas check
 
 format: $(VENV)/.dev ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .

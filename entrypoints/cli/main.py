@@ -37,7 +37,6 @@ app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
 app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
-app.command("schemas")(schemas.schemas)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)
@@ -49,6 +48,7 @@ app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(schemas.app, name="schemas")
 
 
 def _version(asked: bool) -> None:

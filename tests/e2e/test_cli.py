@@ -136,9 +136,9 @@ def test_a_csv_without_the_column_names_what_is_there(tmp_path: Path) -> None:
 
 
 def test_schemas_describe_what_is_answered(tmp_path: Path) -> None:
-    assert run_cli("schemas", tmp_path / "schemas").returncode == 0
+    assert run_cli("schemas", "export", tmp_path / "schemas").returncode == 0
     run = run_cli("assess", "-", "--json", "--data-dir", tmp_path / "data", stdin=b"I will kill you", environment=FEW)
-    schema = json.loads((tmp_path / "schemas" / "Assessment.schema.json").read_text())
+    schema = json.loads((tmp_path / "schemas" / "Assessment.1.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     record = json.loads(run.stdout)
     validator = jsonschema.Draft202012Validator(schema)

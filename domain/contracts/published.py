@@ -24,6 +24,7 @@ from llama_mapper.domain.contracts.orchestration import (
     PolicyList,
 )
 from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
+from llama_mapper.domain.contracts.validation import ValidationQuery, ValidationReport
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
@@ -33,6 +34,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     MappingRequest,
     LabelMappingRequest,
     PolicySimulationRequest,
+    ValidationQuery,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
@@ -50,6 +52,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     PolicyList,
     EvidenceEnvelope,
     PolicySimulation,
+    ValidationReport,
 )
 
 
@@ -72,3 +75,8 @@ def published_schemas() -> dict[str, dict[str, Any]]:
 def sides() -> dict[str, Side]:
     """Model name → whom its schema must not break: requests those who write them, answers those who read them."""
     return {model.__name__: Side.READER for model in REQUESTS} | {model.__name__: Side.WRITER for model in RESPONSES}
+
+
+def models() -> dict[str, type[Contract]]:
+    """Model name → the model."""
+    return {model.__name__: model for model in (*REQUESTS, *RESPONSES)}

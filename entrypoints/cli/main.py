@@ -23,6 +23,7 @@ from llama_mapper.entrypoints.cli import (
     policy_tools,
     schemas,
     serve,
+    validate,
 )
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
+app.command("validate")(validate.validate)
 app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
 policies.app.command("lint")(policy_tools.lint)

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.domain.contracts.published import models
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.validation.validator import Validator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -25,6 +28,12 @@ class MappingContainer(containers.DeclarativeContainer):
         reviews=reviews,
         clock=platform.clock,
         service_version=platform.version,
+    )
+    validator = providers.Singleton(
+        Validator,
+        catalogue=platform.catalogue,
+        schemas=providers.Object(schema_versions),
+        models=providers.Callable(models),
     )
 
 

@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
+from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
@@ -50,6 +51,7 @@ class Running:
     policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
+    validator: ValidationApi | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.adapters.platform.jsoncompat_containment import contains
 from llama_mapper.adapters.platform.published_schemas import (
     read_schemas,
@@ -14,7 +15,8 @@ from llama_mapper.adapters.platform.published_schemas import (
     write_schema,
 )
 from llama_mapper.domain.contracts.evolution.versions import SchemaVersions, Standing, State, standing
-from llama_mapper.domain.contracts.published import published_schemas, sides
+from llama_mapper.domain.contracts.published import models, published_schemas, sides
+from llama_mapper.domain.mapping.validation.validator import Validator
 
 COMMITTED = Path("domain/contracts/schemas")
 """Where a checkout keeps them."""
@@ -52,3 +54,8 @@ def commit(folder: Path) -> tuple[Path, ...]:
 def checked(folder: Path) -> SchemaVersions:
     """The committed versions of a checkout; raise `CONFIGURATION_INVALID` if they contradict one another."""
     return SchemaVersions(*read_schemas(schema_files(folder)))
+
+
+def document_validator() -> Validator:
+    """What `/v1/validate` does, without a server."""
+    return Validator(load_catalogue(), schema_versions, models())

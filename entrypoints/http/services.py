@@ -27,6 +27,7 @@ from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_op
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.validation import validation_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -111,6 +112,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     operations += schema_operations(schema_versions)
+    if running.validator is not None:
+        operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
     return operations
@@ -131,6 +134,7 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_operations(unused),
         *analysis_operations(unused, 0),
         *schema_operations(schema_versions),
+        *validation_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
     ]
     return openapi_document(operations, service_version())

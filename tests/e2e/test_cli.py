@@ -230,3 +230,15 @@ def test_a_broken_policy_is_refused_with_its_code(tmp_path: Path, file: str, tex
     run = run_cli("policies", "add", folder, "--data-dir", tmp_path / "data")
     assert run.returncode == 2
     assert b"POLICY_INVALID" in run.stderr
+
+
+def test_a_record_is_valid_until_somebody_changes_it(tmp_path: Path) -> None:
+    run = run_cli("assess", "-", "--json", "--data-dir", tmp_path / "data", stdin=b"I will kill you", environment=FEW)
+    assert run_cli("validate", "-", "--schema", "Assessment", stdin=run.stdout).returncode == 0
+    record = json.loads(run.stdout)
+    record["mapping"]["taxonomy"].append("pii.nothing")
+    changed = run_cli("validate", "-", "--schema", "Assessment:1", "--json", stdin=json.dumps(record).encode())
+    assert changed.returncode == 1
+    assert {fault["code"] for fault in json.loads(changed.stdout)["faults"]} == {"CANONICAL_UNKNOWN", "SCORE_MISMATCH"}
+    assert run_cli("validate", "-", "--schema", "Nothing", stdin=b"{}").returncode == 2
+    assert run_cli("validate", "-", "--schema", "Assessment", stdin=b"{}\n{").returncode == 2

@@ -10,6 +10,7 @@ import typer
 from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
+    costs,
     db,
     detectors,
     evidence,
@@ -45,6 +46,7 @@ policies.app.command("simulate")(policy_tools.simulate)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(costs.app, name="costs")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")

@@ -58,6 +58,7 @@ async def running_monolith(
             analysis=analysis.service(),
             mapping=mapping.service(),
             validator=mapping.validator(),
+            costs=mapping.costs(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.costs import CostApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
@@ -52,6 +53,7 @@ class Running:
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
+    costs: CostApi | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None

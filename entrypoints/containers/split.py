@@ -103,6 +103,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             platform=platform,
             mapping=mapping.service(),
             validator=mapping.validator(),
+            costs=mapping.costs(),
             checks=checks,
             notes=shared.notes,
         )

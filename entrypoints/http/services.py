@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
@@ -112,6 +113,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     operations += schema_operations(schema_versions)
+    if running.costs is not None:
+        operations += cost_operations(running.costs)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -135,6 +138,7 @@ def monolith_openapi() -> dict[str, Any]:
         *analysis_operations(unused, 0),
         *schema_operations(schema_versions),
         *validation_operations(unused, 0),
+        *cost_operations(unused),
         *mapping_operations(unused, unused, 0),
     ]
     return openapi_document(operations, service_version())

@@ -242,3 +242,15 @@ def test_a_record_is_valid_until_somebody_changes_it(tmp_path: Path) -> None:
     assert {fault["code"] for fault in json.loads(changed.stdout)["faults"]} == {"CANONICAL_UNKNOWN", "SCORE_MISMATCH"}
     assert run_cli("validate", "-", "--schema", "Nothing", stdin=b"{}").returncode == 2
     assert run_cli("validate", "-", "--schema", "Assessment", stdin=b"{}\n{").returncode == 2
+
+
+def test_costs_and_a_budget_on_the_command_line(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data")
+    assert run_cli("map", "-", *common, stdin=b'{"vendor": "presidio", "label": "CREDIT_CARD"}\n').returncode == 0
+    report = json.loads(run_cli("costs", "show", "--json", *common).stdout)
+    assert (report["total"]["labels"], report["total"]["cost"]) == (1, 0.0)
+    assert run_cli("costs", "budget", *common).stdout == b"no budget\n"
+    assert b"of 2.50 USD in the day" in run_cli("costs", "budget", "2.5", "--period", "day", *common).stdout
+    assert run_cli("costs", "budget", "2.5", "--period", "year", *common).returncode == 2
+    assert run_cli("costs", "budget", "--remove", *common).stdout == b"no budget\n"
+    assert run_cli("costs", "alerts", *common).stdout == b""

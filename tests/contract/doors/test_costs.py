@@ -45,9 +45,7 @@ async def test_a_budget_is_set_by_an_administrator_and_seen_by_its_tenant_alone(
     assert (await door.client.get("/v1/costs/alerts", headers=reader)).json() == {"items": []}
 
 
-@pytest.mark.parametrize(
-    "query", ["since=yesterday", "until=2026-13-01", "since=2026-01-02&until=2026-01-01", "since=1"]
-)
+@pytest.mark.parametrize("query", ["since=yesterday", "until=2026-13-01", "since=2026-01-02&until=2026-01-01"])
 async def test_a_span_that_is_none_is_refused(door: Door, query: str) -> None:
     answer = await door.client.get(f"/v1/costs?{query}", headers=await door.new_key("acme"))
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")

@@ -20,7 +20,7 @@ from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
+    from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins
     from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import cast
 
 from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect
 from llama_mapper.adapters.mapping.generation.openai_generation import OpenAiGeneration, OpenAiServer
@@ -167,13 +168,12 @@ class GgufGeneration:
         await self._end()
 
     async def _loaded(self, process: asyncio.subprocess.Process, told: str) -> str | None:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        written, read = cast("asyncio.StreamWriter", process.stdin), cast("asyncio.StreamReader", process.stdout)
         try:
             async with asyncio.timeout(_LOAD_S):
-                process.stdin.write(told.encode() + b"\n")
-                await process.stdin.drain()
-                answer = json.loads(await process.stdout.readline() or b"{}")
+                written.write(told.encode() + b"\n")
+                await written.drain()
+                answer = json.loads(await read.readline() or b"{}")
         except (TimeoutError, OSError, ValueError) as error:
             self.problem = f"the model could not be loaded ({type(error).__name__})"
             return None

@@ -112,7 +112,10 @@ def _places(logprobs: Any) -> tuple[float | None, tuple[Mapping[str, float], ...
         token, chance = _likely(place)
         whole += chance
         told = {token: chance}
-        for each in place.get("top_logprobs") or ():
+        others = place.get("top_logprobs") or []
+        if not isinstance(others, list):
+            raise malformed()
+        for each in others:
             other, likely = _likely(each)
             told.setdefault(other, likely)
         places.append(told)

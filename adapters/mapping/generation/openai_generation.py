@@ -72,7 +72,7 @@ class OpenAiGeneration:
         return f"{self._server.dialect}/{self._server.model}"
 
     async def model_version(self) -> str:
-        """What the configuration says; else TGI's revision, vLLM's and others' root or id of the model; else `unknown`."""
+        """What the configuration says, else TGI's revision, or the root or id of the model as it is listed."""
         if self._server.version:
             return self._server.version
         try:

@@ -35,7 +35,7 @@ def _schemas(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict
     )
 
 
-_SCHEMAS = st.recursive(st.just({}), _schemas, max_leaves=4)
+_SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.recursive(st.just({}), _schemas, max_leaves=4)
 
 
 @given(_SCHEMAS, _VALUES)

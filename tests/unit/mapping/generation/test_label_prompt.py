@@ -61,7 +61,8 @@ def test_the_schema_admits_the_choices_and_nothing_else(form: AnswerForm) -> Non
         text = answer_text(canonical, choices, form)
         jsonschema.validate(json.loads(text), dict(schema or {}))
         assert read_answer(text, choices) == canonical
-    for off in ("Q", {"id": "abuse.violence"}, {"id": IDS[0], "why": ""}, 1, None, []):
+    others: tuple[object, ...] = ("Q", {"id": "abuse.violence"}, {"id": IDS[0], "why": ""}, 1, None, [])
+    for off in others:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(off, dict(schema or {}))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.models import models_interpreter, weights
+from tests.support.models import models_interpreter, run_program, weights
+from tests.support.triton import TritonServer
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,23 @@ def tiny_phi3(models_python: Path) -> Path:
 def minilm(models_python: Path) -> Path:
     """all-MiniLM-L6-v2: safetensors and tokenizer."""
     return weights(models_python, "minilm")
+
+
+@pytest.fixture(scope="session")
+def tiny_lora(models_python: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LoRA weights for `tiny_llama`: random and large, so that they change what it says."""
+    folder = tmp_path_factory.mktemp("lora") / "louder"
+    run_program(models_python, Path(__file__).with_name("random_lora.py"), tiny_llama, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def triton(models_python: Path, tiny_lora: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """The real tritonserver with tiny models under the names of production, and MiniLM; one LoRA adapter, `louder`."""
+    for name in ("tiny-llama", "tiny-phi3", "minilm"):
+        weights(models_python, name)
+    adapter = f"llama3_mapper.louder={tiny_lora}"
+    with TritonServer(
+        models_python, tmp_path_factory.mktemp("triton"), "--models", "tiny", "--adapter", adapter
+    ) as server:
+        yield server

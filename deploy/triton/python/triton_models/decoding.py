@@ -52,7 +52,9 @@ class Row:
 class Decoder:
     """A causal language model and its tokenizer; not for several threads."""
 
-    def __init__(self, model: Any, tokenizer: Any, stop_ids: Sequence[int], select: Callable[[str | None], Any]) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, stop_ids: Sequence[int], select: Callable[[str | None], Any]
+    ) -> None:
         self._model, self._tokenizer, self._stops = model, tokenizer, frozenset(stop_ids)
         self._select = select
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
 from triton_models import asked
 from triton_models.decoding import Decoder, Row
 from triton_models.grammar import Grammars

@@ -11,9 +11,7 @@ class Grammars:
     def __init__(self, tokenizer: Any, vocabulary_size: int, stop_ids: list[int]) -> None:
         import xgrammar
 
-        told = xgrammar.TokenizerInfo.from_huggingface(
-            tokenizer, vocab_size=vocabulary_size, stop_token_ids=stop_ids
-        )
+        told = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=vocabulary_size, stop_token_ids=stop_ids)
         self._compiler = xgrammar.GrammarCompiler(told, max_threads=1, cache_limit_bytes=64 << 20)
         self._size = vocabulary_size
 

@@ -86,7 +86,7 @@ _CHANNEL = [
 
 @asynccontextmanager
 async def bounded(until: float, adapter: str | None = None) -> AsyncIterator[float]:
-    """Bound what is done by the clock of `monotonic`, and turn the client's errors into `Faulty`; gives what is left."""
+    """Bound what is done by the clock of `monotonic`, and turn the client's errors into `Faulty`; gives the rest."""
     import grpc
     from tritonclient.utils import InferenceServerException
 

@@ -1,4 +1,4 @@
-"""Tensors of Triton's vLLM backend: a prompt as inputs, outputs as an answer. Nothing that a server says is believed."""
+"""Tensors of Triton's vLLM backend: a prompt as inputs, outputs as an answer that is checked in all it says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Does what the text tells: a word that stands alone on a line."""
+"""Does what words of the text tell."""
 
 import os
+import re
 import threading
 import time
 
@@ -57,7 +58,8 @@ class TritonPythonModel:
     def execute(self, requests):
         for request in requests:
             text = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)[0].decode()
-            threading.Thread(target=self._do, args=(request.get_response_sender(), set(text.split()))).start()
+            words = set(re.findall(r"[a-z][a-z0-9-]*", text))
+            threading.Thread(target=self._do, args=(request.get_response_sender(), words)).start()
 
     def _do(self, sender, words):
         if "die" in words:

@@ -10,6 +10,7 @@ from dependency_injector import containers, providers
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 
 
@@ -19,6 +20,8 @@ class MappingContainer(containers.DeclarativeContainer):
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
     reviews = providers.Singleton(SqlReviewQueue, database)
+    models = providers.Singleton(generation_of, platform.settings, platform.metrics)
+    watch = providers.Singleton(ModelWatch, models)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -32,5 +35,5 @@ class MappingContainer(containers.DeclarativeContainer):
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
     """The context with its database open."""
     container = MappingContainer(platform=platform)
-    async with open_database(container.database()):
+    async with open_database(container.database()), container.watch().running():
         yield container

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,7 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 _LIKELY_TOKENS = 20
 _TRIES = 2
+_UNASKED = "unasked"
 
 
 def _random_boundary() -> str:
@@ -75,7 +78,7 @@ class LabelModelStage:
         self._form = form
         self._adapter = adapter
         self._boundary = boundary
-        self._model_version = "unasked"
+        self._model_version = _UNASKED
         self.wrong_answers = 0
 
     @property
@@ -85,7 +88,7 @@ class LabelModelStage:
 
     @property
     def version(self) -> str:
-        """Model and its version as last told, adapter, question's wording, and how candidates are chosen."""
+        """Model and its version as it was told with the first answer, adapter, question's wording, and how candidates are chosen."""
         adapter = f"+{self._adapter}" if self._adapter else ""
         listed = "" if self._shortlist is None else f"/{self._shortlist.version}"
         asked = f"{self._form}{self._candidates}-{template_version(self._form)}"
@@ -110,8 +113,10 @@ class LabelModelStage:
             if not open_ones or (attempt and left <= 0):
                 break
             await self._ask(open_ones, attempt, left)
-        if self._model_version in ("unasked", "unknown"):
-            self._model_version = await self._generation.model_version()
+        if self._model_version == _UNASKED and any(question.ranking.answered_by for question in questions):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, until - monotonic())):
+                    self._model_version = await self._generation.model_version()
         ranked = {question.key: question.ranking for question in questions}
         return [ranked[key] for key in labels]
 

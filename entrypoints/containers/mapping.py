@@ -12,12 +12,13 @@ from dependency_injector import containers, providers
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
-from llama_mapper.domain.contracts.published import models
+from llama_mapper.domain.contracts.published import models as published_models
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.validation.validator import Validator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.schemas import schema_versions
 
@@ -32,6 +33,8 @@ class MappingContainer(containers.DeclarativeContainer):
     reviews = providers.Singleton(SqlReviewQueue, database)
     cost_ledger = providers.Singleton(SqlCostLedger, database)
     cost_meter = providers.Singleton(CostMeter, cost_ledger, platform.clock)
+    models = providers.Singleton(generation_of, platform.settings, platform.metrics)
+    watch = providers.Singleton(ModelWatch, models)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -47,7 +50,7 @@ class MappingContainer(containers.DeclarativeContainer):
         Validator,
         catalogue=platform.catalogue,
         schemas=providers.Object(schema_versions),
-        models=providers.Callable(models),
+        models=providers.Callable(published_models),
     )
 
 
@@ -55,7 +58,7 @@ class MappingContainer(containers.DeclarativeContainer):
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
     """The context with its database open."""
     container = MappingContainer(platform=platform)
-    async with open_database(container.database()), _flushing(container.costs()):
+    async with open_database(container.database()), _flushing(container.costs()), container.watch().running():
         yield container
 
 

@@ -73,6 +73,7 @@ async def running_monolith(
                 **detector_notes(pool, fleet),
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
+                **mapping.watch().notes(),
                 **shared.notes(),
             },
             wait_for_detectors=pool.wait_ready,

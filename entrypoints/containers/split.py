@@ -105,5 +105,5 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             validator=mapping.validator(),
             costs=mapping.costs(),
             checks=checks,
-            notes=shared.notes,
+            notes=lambda: {**shared.notes(), **mapping.watch().notes()},
         )

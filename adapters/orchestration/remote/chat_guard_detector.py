@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Probe, Question, openai_url
+from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Probe, Question
 from llama_mapper.adapters.orchestration.remote.guards.completion import Family, judgement_of
 from llama_mapper.adapters.orchestration.remote.guards.granite_guardian import GRANITE_GUARDIAN
 from llama_mapper.adapters.orchestration.remote.guards.llama_guard import LLAMA_GUARD
 from llama_mapper.adapters.orchestration.remote.guards.qwen3guard import QWEN3GUARD
 from llama_mapper.adapters.orchestration.remote.guards.shieldgemma import SHIELDGEMMA
+from llama_mapper.adapters.platform.http_calls import openai_url
 from llama_mapper.domain.contracts.detectors import ChatGuardDetector, DetectorDefinition, GuardFamily
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.orchestration.ports import Inquiry, RawFinding

@@ -51,12 +51,6 @@ def below(base: str, path: str) -> str:
     return base.rstrip("/") + path
 
 
-def openai_url(base: str, path: str) -> str:
-    """`path` of an OpenAI-compatible service whose base address is given with or without its `/v1`."""
-    base = base.rstrip("/")
-    return base + path if base.endswith("/v1") else f"{base}/v1{path}"
-
-
 def origin_of(url: str) -> str:
     """Scheme, host and port."""
     parts = urlsplit(url)

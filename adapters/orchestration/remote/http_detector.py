@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.adapters.orchestration.remote.answers import malformed, parse
 from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Question
+from llama_mapper.adapters.platform.http_calls import open_http_client, retry_after
 from llama_mapper.domain.contracts.detectors import Credential, DetectorDefinition
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 from llama_mapper.domain.orchestration.ports import (
@@ -33,27 +34,13 @@ ANSWER_LIMIT = 4 * 1024 * 1024
 
 _PROBE_S = 2.0
 _PROBE_BYTES = 65_536
-_IDLE_S = 3.0  # below the 5 s after which common servers close an idle connection: a request must not meet the close
 _CONNECTIONS = 1024
 _BUSY = frozenset({429, 503})
 
 
 def open_detector_client() -> aiohttp.ClientSession:
-    """The pooled client that all remote detectors of this event loop share; close it with `close`.
-
-    It keeps no cookies and does not use the environment's proxies. Time is limited by each call, not by the client.
-    """
-    import aiohttp
-
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_S),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # A compressed answer could grow beyond its bound between two looks at its size.
-        headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "llama-mapper"},
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
-    )
+    """The pooled client that all remote detectors of this event loop share; close it with `close`."""
+    return open_http_client(_CONNECTIONS)
 
 
 class HttpDetector:
@@ -241,19 +228,3 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
     if status >= 500:
         raise DetectorFailed(message, "DETECTOR_SERVER_ERROR", retryable=True)
     raise DetectorFailed(message, "DETECTOR_REJECTED")
-
-
-def retry_after(text: str) -> float | None:
-    """Seconds to wait by the header `Retry-After` (RFC 9110, 10.2.3), in either of its two forms; None if malformed."""
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    if text.isascii() and text.isdecimal():
-        return min(float(text[:9]), 86_400.0)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        return None
-    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), 86_400.0)

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from llama_mapper.adapters.orchestration.remote.answers import label_of, malformed, objects_in, score_of
-from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Probe, Question, openai_url
+from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Probe, Question
+from llama_mapper.adapters.platform.http_calls import openai_url
 from llama_mapper.domain.contracts.detectors import DetectorDefinition, OpenAiModerationDetector
 from llama_mapper.domain.orchestration.ports import Inquiry, RawFinding
 

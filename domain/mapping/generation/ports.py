@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -39,6 +40,8 @@ class Prompt:
     temperature: float = 0.0
     seed: int = 0
     adapter: str | None = None
+    likely_tokens: int = 0
+    """How many of the likeliest tokens to tell at each place of the answer, 0 to 20, where the server can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,13 @@ class Generated:
     completion_tokens: int
     truncated: bool = False
     log_probability: float | None = None
+    places: tuple[Mapping[str, float], ...] = ()
+    """At each place of the text the likely tokens and their natural logarithms of probability, before the schema bound
+    them; empty where the server does not tell. The token that was taken is the first."""
+    answered_by: str = ""
+    """The `name` of the model that answered, where one of several did."""
+    microdollars: Decimal = Decimal(0)
+    """What it cost by the configured price, in millionths of a US dollar."""
 
 
 class Generation(Protocol):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llama_mapper.adapters.orchestration.remote.answers import parse
 from llama_mapper.adapters.orchestration.remote.factory import dialect_of
-from llama_mapper.adapters.orchestration.remote.http_detector import retry_after
+from llama_mapper.adapters.platform.http_calls import retry_after
 from llama_mapper.domain.contracts.detectors import DetectorDefinition
 from llama_mapper.domain.contracts.orchestration import Role
 from llama_mapper.domain.kernel.errors import ConfigurationError

@@ -1,0 +1,1 @@
+"""Models behind servers and libraries."""

@@ -78,7 +78,7 @@ class TritonPythonModel:
             try:
                 self._writer.add(self._row(request, answer))
             except (ValueError, TypeError, RecursionError) as error:
-                answer.failed(f"Error generating stream: {error}", code=pb_utils.TritonError.INVALID_ARG)
+                answer.failed(f"Invalid request: {error}", code=pb_utils.TritonError.INVALID_ARG)
 
     def finalize(self) -> None:
         """Write what waits, then end."""

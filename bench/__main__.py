@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from bench import chain, detectors, guards, label_files, labels, orchestration, server, startup
+from bench import chain, detectors, guards, label_files, labels, orchestration, server, startup, triton
 
 _PARTS = {
     "startup": startup.run,
@@ -17,6 +17,7 @@ _PARTS = {
     "guards": guards.run,
     "orchestration": orchestration.run,
     "server": server.run,
+    "triton": triton.run,
 }
 
 

@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from bench import chain, detectors, guards, labels, orchestration, server, startup
+from bench import chain, detectors, guards, labels, orchestration, server, startup, triton
 
 _PARTS = {
     "startup": startup.run,
@@ -16,6 +16,7 @@ _PARTS = {
     "guards": guards.run,
     "orchestration": orchestration.run,
     "server": server.run,
+    "triton": triton.run,
 }
 
 

@@ -45,7 +45,7 @@ def main() -> int:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-")))
         repository = prepared(options, folder)
         ports = {"http": options.port, "grpc": options.port + 1, "metrics": options.port + 2}
-        wait_until_free(ports.values())
+        wait_until_free(list(ports.values()), options.port_limit)
         process = started(folder, repository, ports, options)
         stack.callback(stop, process)
         if not ready(process, ports["http"], options.start_limit):
@@ -69,8 +69,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--set", nargs="*", default=[], metavar="MODEL.NAME=VALUE", help="parameters of config.pbtxt")
     parser.add_argument("--adapter", nargs="*", default=[], metavar="MODEL.NAME=FOLDER", help="LoRA weights by name")
     parser.add_argument("--port", type=int, default=8000, help="of HTTP; gRPC and metrics take the next two")
+    parser.add_argument("--port-limit", type=float, default=30.0, help="seconds to wait for ports in use")
     parser.add_argument("--folder", type=Path, help="of the run, for whoever wants to see; default: a temporary one")
     parser.add_argument("--start-limit", type=float, default=180.0, help="seconds until everything must be loaded")
+    parser.add_argument("--exit-limit", type=int, default=5, help="seconds for requests under way when it is stopped")
     parser.add_argument("--log", action="store_true", help="show the server's own messages, not only its errors")
     return parser.parse_args()
 
@@ -147,7 +149,7 @@ def started(
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in wanted),
         f"--log-info={'true' if options.log else 'false'}",
-        "--exit-timeout-secs=5",
+        f"--exit-timeout-secs={options.exit_limit}",
     ]
     python = Path(sys.executable)
     environment = os.environ | {
@@ -170,7 +172,7 @@ def _wheel() -> Path:
     return server
 
 
-def wait_until_free(ports: Sequence[int], limit_s: float = 30.0) -> None:
+def wait_until_free(ports: Sequence[int], limit_s: float) -> None:
     """A server that stopped a moment ago may still hold them."""
     until = time.monotonic() + limit_s
     while True:

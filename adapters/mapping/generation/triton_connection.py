@@ -57,8 +57,7 @@ class TritonConnection:
 
     def headers(self) -> dict[str, str]:
         """For every call: the address's, and the trace that this belongs to."""
-        # Without it a stream tells errors in words alone, and tritonclient drops their codes.
-        headers = {**self._address.headers, "triton_grpc_error": "true"}
+        headers = dict(self._address.headers)
         if trace := CURRENT_TRACE.get():
             headers["traceparent"] = trace.traceparent
         return headers

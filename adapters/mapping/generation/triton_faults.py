@@ -1,4 +1,8 @@
-"""What Triton's errors mean. Its codes are coarse (most are `INTERNAL`), so the words count too; none is passed on."""
+"""What Triton's errors mean.
+
+A stream tells errors in words alone, and the codes of unary calls are coarse, so words are looked at; none is passed
+on. (With the header `triton_grpc_error` a stream would tell codes; tritonserver 2.51 then crashes sooner or later.)
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ _BY_WORDS = tuple(
         (r"sent message larger", GenerationFault.REFUSED),
         (r"received message larger", GenerationFault.INVALID_ANSWER),
         (r"maximum model length|maximum context length|'lora_name'", GenerationFault.REFUSED),
+        (r"invalid request|\bgrammar\b|\bschema\b|structured.output", GenerationFault.REFUSED),
         (r"stub process|unhealthy", GenerationFault.UNAVAILABLE),
     )
 )

@@ -21,15 +21,15 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the weights; whatever is wrong with them fails the load."""
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-
         given = {name: value["string_value"] for name, value in json.loads(args["model_config"])["parameters"].items()}
-        if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(int(given.get("threads", os.cpu_count() or 1)))
         folder = Path(given["weights"])
         if not folder.is_dir():
             raise pb_utils.TritonModelException(f"no weights at {folder}: mount them, or name them in config.pbtxt")
+        import torch  # takes seconds, and is no use without weights
+        from transformers import AutoModel, AutoTokenizer
+
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(int(given.get("threads", os.cpu_count() or 1)))
         self._limit = int(given.get("max_model_len", 256))
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()

@@ -46,16 +46,16 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load weights and adapters; whatever is wrong with them fails the load."""
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         config = json.loads(args["model_config"])
         given = {name: value["string_value"] for name, value in config["parameters"].items()}
-        if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(int(given.get("threads", os.cpu_count() or 1)))
         folder = Path(given["weights"])
         if not folder.is_dir():
             raise pb_utils.TritonModelException(f"no weights at {folder}: mount them, or name them in config.pbtxt")
+        import torch  # takes seconds, and is no use without weights
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(int(given.get("threads", os.cpu_count() or 1)))
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, given.get("dtype", "float32")))
@@ -78,7 +78,7 @@ class TritonPythonModel:
             try:
                 self._writer.add(self._row(request, answer))
             except (ValueError, TypeError, RecursionError) as error:
-                answer.failed(f"Error generating stream: {error}", code=pb_utils.TritonError.INVALID_ARG)
+                answer.failed(f"Invalid request: {error}", code=pb_utils.TritonError.INVALID_ARG)
 
     def finalize(self) -> None:
         """Write what waits, then end."""

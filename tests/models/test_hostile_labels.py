@@ -34,7 +34,7 @@ async def asking(path: Path) -> AsyncIterator[LabelModelStage]:
 
 async def test_an_order_in_a_label_does_not_make_the_ordered_answer_likelier(smollm2_gguf: Path) -> None:
     """The same orders, once for one option and once for another: how often each leads to the first of the two."""
-    cases = [(order, place, wanted) for order in ORDERING_LABELS[:4] for place in range(4) for wanted in OPTIONS[:2]]
+    cases = [(order, place, wanted) for order in ORDERING_LABELS[:2] for place in range(4) for wanted in OPTIONS[:2]]
     keys = [LabelKey(f"vendor{place}", None, order.replace(TARGET, wanted)) for order, place, wanted in cases]
     async with asking(smollm2_gguf) as stage:
         rankings = await stage.rank(keys, within_s=900, hints=[hints(place) for _, place, _ in cases])
@@ -47,7 +47,7 @@ async def test_an_order_in_a_label_does_not_make_the_ordered_answer_likelier(smo
 
 
 async def test_no_hostile_label_leads_off_its_options(smollm2_gguf: Path) -> None:
-    keys = [LabelKey("acme", None, label) for label in HOSTILE_LABELS[8::2]]
+    keys = [LabelKey("acme", None, label) for label in HOSTILE_LABELS[8::4]]
     async with asking(smollm2_gguf) as stage:
         rankings = await stage.rank(keys, within_s=900, hints=[hints(0)] * len(keys))
     for key, ranking in zip(keys, rankings, strict=True):

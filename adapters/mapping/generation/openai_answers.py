@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llama_mapper.domain.mapping.generation.bound_text import is_bound
@@ -64,14 +64,19 @@ def parsed(content: bytes) -> dict[str, Any]:
     return answer
 
 
-def generated(answer: Mapping[str, Any], prompt: Prompt) -> Generated:
-    """The text and counts of a chat completion; raises `Faulty` where it is outside the protocol or the schema."""
+def generated(answer: Mapping[str, Any], prompt: Prompt, text_of: Callable[[str], str] | None = None) -> Generated:
+    """The text and counts of a chat completion; raises `Faulty` where it is outside the protocol or the schema.
+
+    `text_of` takes the text out of what the dialect put around it; it raises ValueError.
+    """
     choice = only_choice(answer)
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else None
     usage = answer.get("usage")
     if not isinstance(text, str) or not isinstance(usage, dict):
         raise malformed()
+    if text_of is not None:
+        text = taken_out(text, text_of)
     truncated = choice.get("finish_reason") == "length"
     if prompt.schema is not None and not is_bound(text, prompt.schema):
         raise malformed()
@@ -84,6 +89,14 @@ def generated(answer: Mapping[str, Any], prompt: Prompt) -> Generated:
         log_probability=taken,
         places=places,
     )
+
+
+def taken_out(text: str, text_of: Callable[[str], str]) -> str:
+    """What `text_of` takes out of a text; raises `Faulty` where it is not there."""
+    try:
+        return text_of(text)
+    except (ValueError, RecursionError):
+        raise malformed() from None  # the cause would quote
 
 
 def only_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from llama_mapper.domain.mapping.generation.ports import Prompt
 
+_INSIDE = "answer"
 _MOST_LIKELY = 20  # what OpenAI and vLLM admit
 
 
@@ -60,14 +62,37 @@ def served(dialect: Dialect, models: Sequence[Mapping[str, Any]], model: str) ->
     return models[0] if models and dialect in (Dialect.TGI, Dialect.LLAMA_CPP) else None
 
 
+def is_wrapped(dialect: Dialect, schema: Mapping[str, Any] | None) -> bool:
+    """Whether an answer to this schema comes inside an object: OpenAI binds to nothing but objects."""
+    return dialect is Dialect.OPENAI and schema is not None and schema.get("type") != "object"
+
+
+def unwrapped(text: str) -> str:
+    """The JSON text of the answer inside its object; ValueError where it is not there."""
+    answer = json.loads(text)
+    if not isinstance(answer, dict) or answer.keys() != {_INSIDE}:
+        raise ValueError("no answer inside")
+    return json.dumps(answer[_INSIDE], ensure_ascii=False)
+
+
+def _wrapping(schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = {_INSIDE: schema}
+    return {"type": "object", "properties": properties, "required": [_INSIDE], "additionalProperties": False}
+
+
 def _bound(dialect: Dialect, schema: Mapping[str, Any]) -> dict[str, Any]:
     match dialect:
         case Dialect.VLLM:
             return {"structured_outputs": {"json": schema}}
         case Dialect.TGI:
             return {"response_format": {"type": "json", "value": schema}}
-        case _:
-            # "strict" needs an object at the root; what is not one is bound as far as the server can.
-            strict = dialect is Dialect.OPENAI and schema.get("type") == "object"
-            named = {"name": "answer", "schema": schema} | ({"strict": True} if strict else {})
-            return {"response_format": {"type": "json_schema", "json_schema": named}}
+        case Dialect.OPENAI:
+            whole = _wrapping(schema) if is_wrapped(dialect, schema) else schema
+            return {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "strict": True, "schema": whole},
+                }
+            }
+        case Dialect.LLAMA_CPP:
+            return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}

@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from llama_mapper.adapters.mapping.generation.openai_answers import (
     malformed,
     only_choice,
     parsed,
+    taken_out,
 )
-from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect, body_of, served
+from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect, body_of, is_wrapped, served, unwrapped
 from llama_mapper.adapters.platform.http_calls import open_http_client, openai_url, retry_after
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 from llama_mapper.domain.mapping.generation.faults import serving_error
@@ -112,15 +113,23 @@ class OpenAiGeneration:
             raise
 
     async def stream(self, prompt: Prompt, *, within_s: float) -> AsyncGenerator[str, None]:
-        """The text as server-sent events bring it; close the generator to stop early."""
+        """The text as server-sent events bring it; close the generator to stop early.
+
+        OpenAI's own dialect gives an answer that is not an object in one piece, since it comes inside of one.
+        """
         until = monotonic() + within_s
         try:
             # Time is bounded at each wait and not around them all: between two pieces the caller has its own clock.
             async with _bounded(until):
                 await self._free.acquire()
             try:
-                async for piece in self._pieces(prompt, until):
-                    yield piece
+                if is_wrapped(self._server.dialect, prompt.schema):
+                    whole = "".join([piece async for piece in self._pieces(prompt, until)])
+                    yield taken_out(whole, unwrapped)
+                    return
+                async with aclosing(self._pieces(prompt, until)) as pieces:
+                    async for piece in pieces:
+                        yield piece
             finally:
                 self._free.release()
         except Faulty as error:
@@ -136,7 +145,8 @@ class OpenAiGeneration:
         try:
             async with _bounded(until), self._free, self._posted(prompt, stream=False) as response:
                 content = await _read(response, _ANSWER_LIMIT)
-            return generated(parsed(content), prompt)
+            wrapped = is_wrapped(self._server.dialect, prompt.schema)
+            return generated(parsed(content), prompt, unwrapped if wrapped else None)
         except Faulty as error:
             return error.fault
 

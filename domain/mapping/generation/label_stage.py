@@ -27,7 +27,7 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 _LIKELY_TOKENS = 20
 _TRIES = 2
-_UNASKED = "unasked"
+_VERSION_HOLDS_S = 60.0
 
 
 def _random_boundary() -> str:
@@ -78,7 +78,8 @@ class LabelModelStage:
         self._form = form
         self._adapter = adapter
         self._boundary = boundary
-        self._model_version = _UNASKED
+        self._model_version = "unasked"
+        self._ask_version_at = -math.inf
         self.wrong_answers = 0
 
     @property
@@ -88,7 +89,7 @@ class LabelModelStage:
 
     @property
     def version(self) -> str:
-        """The model and its version as first told, adapter, question's wording, and how candidates are chosen."""
+        """Model and its version as last told, adapter, the question's wording, and how candidates are chosen."""
         adapter = f"+{self._adapter}" if self._adapter else ""
         listed = "" if self._shortlist is None else f"/{self._shortlist.version}"
         asked = f"{self._form}{self._candidates}-{template_version(self._form)}"
@@ -113,12 +114,19 @@ class LabelModelStage:
             if not open_ones or (attempt and left <= 0):
                 break
             await self._ask(open_ones, attempt, left)
-        if self._model_version == _UNASKED and any(question.ranking.answered_by for question in questions):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, until - monotonic())):
-                    self._model_version = await self._generation.model_version()
+        if any(question.ranking.answered_by for question in questions):
+            await self._learn_version(until)
         ranked = {question.key: question.ranking for question in questions}
         return [ranked[key] for key in labels]
+
+    async def _learn_version(self, until: float) -> None:
+        now = monotonic()
+        if now < self._ask_version_at:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - now)):
+                self._model_version = await self._generation.model_version()
+                self._ask_version_at = now + _VERSION_HOLDS_S
 
     async def _ask(self, questions: Sequence[_Question], attempt: int, within_s: float) -> None:
         boundary = self._boundary()

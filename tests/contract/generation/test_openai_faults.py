@@ -220,9 +220,14 @@ async def test_each_dialect_names_schema_and_weights_its_way(hostile: DetectorSe
     assert body["model"] == "m"
     assert body["response_format"] == {"type": "json", "value": PICK}
     assert "logprobs" not in body
+    hostile.behave("wrong_schema", body=completion('{"answer": "pear"}'))
     body = await sent(Dialect.OPENAI)
-    assert body["response_format"]["json_schema"]["schema"] == PICK
+    assert body["response_format"]["json_schema"]["schema"]["properties"] == {"answer": PICK}
     assert body["max_completion_tokens"] == 100
+    for wrong in ('"pear"', "{", '{"answer": "plum"}', '{"answer": "pear", "more": 1}'):
+        hostile.behave("wrong_schema", body=completion(wrong))
+        assert await asked(at(hostile, Dialect.OPENAI)) is GenerationFault.INVALID_ANSWER
+    hostile.behave("wrong_schema", body=completion())
     body = await sent(Dialect.LLAMA_CPP, adapter="y")
     assert body["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
     assert body["model"] == "m"

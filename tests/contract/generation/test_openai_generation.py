@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import jsonschema
 import pytest
 
 from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect
 from llama_mapper.adapters.mapping.generation.openai_generation import OpenAiGeneration, OpenAiServer
 from llama_mapper.domain.mapping.generation.ports import Generation
-from tests.contract.generation.contract import ENOUGH_S, GenerationContract, Opened, asking, good
+from tests.contract.generation.contract import ENOUGH_S, RECORD, GenerationContract, Opened, asking, good, only
 from tests.support.llama_server import LlamaServer
 
 
@@ -32,6 +34,14 @@ class TestOpenAiGeneration(GenerationContract):
         )
         assert good(plain).text == good(again).text
         assert good(plain).text != good(other).text
+
+
+async def test_openais_own_dialect_binds_an_answer_that_is_no_object(llama: LlamaServer) -> None:
+    async with opened_at(OpenAiServer(llama.url, "tiny", key=llama.key)) as openai:
+        answers = await openai.generate([only("é"), asking(schema=RECORD, max_tokens=120)], within_s=ENOUGH_S)
+        assert good(answers[0]).text == '"é"'
+        jsonschema.validate(json.loads(good(answers[1]).text), RECORD)
+        assert [piece async for piece in openai.stream(only("b"), within_s=ENOUGH_S)] == ['"b"']
 
 
 @asynccontextmanager

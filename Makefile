@@ -31,12 +31,13 @@ models: $(MODELS_VENV)/.ready ## Set up the environment that runs and trains mod
 triton: $(MODELS_VENV)/.ready ## Set up and start NVIDIA's tritonserver on CPU; TRITON_MODELS=smollm2 or tiny
 	$(MODELS_VENV)/bin/python deploy/triton/launch.py --models $(TRITON_MODELS)
 
-check: $(VENV)/.dev ## Formatting, lint, types, import contracts, catalogue
+check: $(VENV)/.dev ## Formatting, lint, types, import contracts, catalogue, schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config importlinter.ini
 	$(BIN)/llama-mapper catalogue validate
+	$(BIN)/llama-mapper schemas check
 
 format: $(VENV)/.dev ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
@@ -58,9 +59,9 @@ containers: ## Build the image and run the same assessment in the monolith and i
 	deploy/try_containers.sh
 
 lock: $(VENV)/.dev ## Resolve the locked versions again (needs uv)
-	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --extra triton --group build --generate-hashes --python-version 3.11 \
+	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --extra parquet --extra triton --group build --generate-hashes --python-version 3.11 \
 	  --custom-compile-command "make lock" -o requirements/run.lock
-	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --extra triton --group test --group lint --group build \
+	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --extra parquet --extra triton --group test --group lint --group build \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile -q requirements/models.txt --excludes requirements/models-left-out.txt \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -o requirements/models.lock

@@ -22,6 +22,7 @@ from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, Tenant
 from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
+from llama_mapper.entrypoints.model_settings import ModelSettings
 
 PREFIX = "LLAMA_MAPPER_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -210,6 +211,16 @@ class Settings(BaseSettings):
 
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 10.0
     """Seconds that a receiver has to answer."""
+
+    generation: Annotated[tuple[ModelSettings, ...], Field(max_length=8)] = ()
+    """Models to ask about labels that nothing else knows, the first that answers; see `docs/generation.md`. In a TOML
+    file a table `[[generation]]` each, in the environment JSON. Unset: no model is asked."""
+
+    generation_candidates: Annotated[int, Field(ge=1, le=51)] = 8
+    """Canonical labels that a model may choose among for one label."""
+
+    generation_form: Literal["option", "id"] = "option"
+    """Whether a model answers with an option's letter or with the canonical label itself."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""

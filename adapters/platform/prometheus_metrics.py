@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -53,6 +53,25 @@ class PrometheusMetrics:
         )
         self._jobs = Counter("llama_mapper_jobs", "Ended jobs.", ("kind", "status"), registry=registry)
         self._webhooks = Counter("llama_mapper_webhook_attempts", "Webhook attempts.", ("outcome",), registry=registry)
+        self._prompts = Counter(
+            "llama_mapper_generation_prompts", "Prompts by model and outcome.", ("model", "outcome"), registry=registry
+        )
+        self._tokens = Counter(
+            "llama_mapper_generation_tokens", "Tokens read and written.", ("model", "direction"), registry=registry
+        )
+        self._cost = Counter(
+            "llama_mapper_generation_cost_usd",
+            "US dollars for tokens, by the set prices.",
+            ("model",),
+            registry=registry,
+        )
+        self._generation_seconds = Histogram(
+            "llama_mapper_generation_seconds",
+            "Time of a call to a model.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
         # Looking a child up by labels costs a lock and a tuple each time; the children here are few and live for ever.
         self._requests = lru_cache(maxsize=1024)(requests.labels)
         self._request_seconds = lru_cache(maxsize=256)(request_seconds.labels)
@@ -94,6 +113,24 @@ class PrometheusMetrics:
     def on_webhook_attempt(self, outcome: str) -> None:
         """Count an attempt at a webhook: `delivered`, `retried` or `given_up`."""
         self._webhooks.labels(outcome).inc()
+
+    def on_generation(
+        self,
+        model: str,
+        outcomes: Mapping[str, int],
+        *,
+        prompt_tokens: int,
+        completion_tokens: int,
+        usd: float,
+        seconds: float,
+    ) -> None:
+        """Count a call to a language model; `outcomes` are numbers of prompts by `answered` or by fault."""
+        for outcome, prompts in outcomes.items():
+            self._prompts.labels(model, outcome).inc(prompts)
+        self._tokens.labels(model, "read").inc(prompt_tokens)
+        self._tokens.labels(model, "written").inc(completion_tokens)
+        self._cost.labels(model).inc(usd)
+        self._generation_seconds.labels(model).observe(seconds)
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Add a gauge that is read when the metrics are."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.evolution.changes import Side
 from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
@@ -23,6 +24,7 @@ from llama_mapper.domain.contracts.orchestration import (
     PolicyList,
 )
 from llama_mapper.domain.contracts.policy_simulation import PolicySimulation, PolicySimulationRequest
+from llama_mapper.domain.contracts.validation import ValidationQuery, ValidationReport
 
 REQUESTS: tuple[type[Contract], ...] = (
     AssessmentRequest,
@@ -32,6 +34,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     MappingRequest,
     LabelMappingRequest,
     PolicySimulationRequest,
+    ValidationQuery,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
@@ -49,6 +52,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     PolicyList,
     EvidenceEnvelope,
     PolicySimulation,
+    ValidationReport,
 )
 
 
@@ -66,3 +70,13 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         for models, mode in kinds
         for model in models
     }
+
+
+def sides() -> dict[str, Side]:
+    """Model name → whom its schema must not break: requests those who write them, answers those who read them."""
+    return {model.__name__: Side.READER for model in REQUESTS} | {model.__name__: Side.WRITER for model in RESPONSES}
+
+
+def models() -> dict[str, type[Contract]]:
+    """Model name → the model."""
+    return {model.__name__: model for model in (*REQUESTS, *RESPONSES)}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import TypeVar
 
+from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 
 _SHOWN = 20
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,22 @@ def refusal_of(error: PydanticError) -> tuple[ValidationError, tuple[FieldFault,
         if detail["loc"] == ("content",) and detail["type"] == "string_pattern_mismatch":
             message = "the content has NUL or other control characters that are not white space"
             return ValidationError(message, ErrorCode.UNPROCESSABLE_CONTENT), ()
-    faults = tuple(
-        FieldFault(".".join(str(part) for part in detail["loc"])[:512], detail["msg"][:512])
-        for detail in details[:_SHOWN]
-    )
+    faults = _field_faults(error)[:_SHOWN]
     first = faults[0]
     where = f" at '{first.field}'" if first.field else ""
     return ValidationError(f"the request does not match its schema{where}: {first.message}"), faults
+
+
+def faults_of(model: type[Model], document: object) -> tuple[Model | None, tuple[FieldFault, ...]]:
+    """The model that a JSON document is, or all that is wrong with it. No value of the document is in a fault."""
+    try:
+        return model.model_validate_json(json.dumps(document)), ()
+    except PydanticError as error:
+        return None, _field_faults(error)
+
+
+def _field_faults(error: PydanticError) -> tuple[FieldFault, ...]:
+    return tuple(
+        FieldFault(".".join(str(part) for part in detail["loc"])[:512], detail["msg"][:512])
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)
+    )

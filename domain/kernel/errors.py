@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     FOUR_EYES = "FOUR_EYES"
     FRAMEWORK_NOT_FOUND = "FRAMEWORK_NOT_FOUND"
     EDITION_NOT_FOUND = "EDITION_NOT_FOUND"
+    SCHEMA_UNKNOWN = "SCHEMA_UNKNOWN"
     CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
     DETECTOR_NOT_FOUND = "DETECTOR_NOT_FOUND"
     DETECTOR_INVALID = "DETECTOR_INVALID"
@@ -171,6 +172,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.FOUR_EYES: AuthorizationError,
     ErrorCode.FRAMEWORK_NOT_FOUND: ValidationError,
     ErrorCode.EDITION_NOT_FOUND: ValidationError,
+    ErrorCode.SCHEMA_UNKNOWN: ValidationError,
     ErrorCode.CATEGORY_NOT_FOUND: ValidationError,
     ErrorCode.DETECTOR_NOT_FOUND: NotFoundError,
     ErrorCode.DETECTOR_INVALID: ValidationError,

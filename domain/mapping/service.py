@@ -21,6 +21,8 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
+from llama_mapper.domain.mapping.costs.meter import CostMeter
+from llama_mapper.domain.mapping.costs.spending import OWN_WORK, Amount
 from llama_mapper.domain.mapping.editions import EditionSet, EditionSets
 from llama_mapper.domain.mapping.labelling import map_findings, map_label, unknown_labels
 from llama_mapper.domain.mapping.ports import ReviewQueue
@@ -38,11 +40,19 @@ class MappingService:
     that they wait for a person.
     """
 
-    def __init__(self, catalogue: CatalogueView, reviews: ReviewQueue, clock: Clock, service_version: str) -> None:
+    def __init__(
+        self,
+        catalogue: CatalogueView,
+        reviews: ReviewQueue,
+        clock: Clock,
+        service_version: str,
+        meter: CostMeter | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._reviews = reviews
         self._clock = clock
         self._service_version = service_version
+        self._meter = meter
         self._editions = EditionSets(catalogue)
         self._versions: dict[str | None, VersionInfo] = {}
 
@@ -60,6 +70,7 @@ class MappingService:
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
+        self._count(tenant_id, len(mapped.labels), compute_ms)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -100,6 +111,7 @@ class MappingService:
             if start:
                 await asyncio.sleep(0)
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
+        self._count(tenant_id, len(mappings), (perf_counter() - started) * 1e3)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
@@ -113,6 +125,10 @@ class MappingService:
         if not 1 <= limit <= 1_000:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor)
+
+    def _count(self, tenant_id: str, labels: int, compute_ms: float) -> None:
+        if self._meter is not None:
+            self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
 
     def _version_info(self, editions: EditionSet | None) -> VersionInfo:
         framework_version = None if editions is None else editions.text

@@ -1,12 +1,12 @@
-"""`llama-mapper map`: vendors' labels to canonical labels and controls, one JSON answer a line."""
+"""`llama-mapper map`: vendors' labels to canonical labels and controls."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -15,50 +15,89 @@ import typer
 from llama_mapper.entrypoints.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from llama_mapper.domain.contracts.mapping import LabelQuery, MappedLabel, MappingApi
+    from llama_mapper.domain.contracts.mapping import MappedLabel, MappingApi
+    from llama_mapper.entrypoints.cli.label_outputs import LabelOutput
 
 _BATCH = 1_000
-_LINE_LIMIT = 65_536
+_BATCH_TO_FILE = 10_000
 
 
 def map_labels(
     file: Annotated[
-        str, typer.Argument(help="JSONL of {vendor, vendor_version?, label, score?}; - for standard input.")
+        str,
+        typer.Argument(
+            help="JSONL of {vendor, vendor_version?, label, score?}, or CSV or Parquet with these columns; "
+            "- for JSONL on standard input."
+        ),
     ],
     framework: Annotated[
         list[str] | None, typer.Option(help="Framework whose controls to name, as ID or ID:EDITION; may be repeated.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A JSONL file, or a folder NAME.parquet, to write to; default: JSONL on standard output."),
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an output that was begun and not finished.")] = False,
     tenant: Annotated[str, typer.Option(help="Whose review queue takes the labels that nobody knows.")] = "local",
     data_dir: DataDir = None,
 ) -> None:
     """Map the labels in FILE. A broken line is named by its number and the rest goes on; the exit status is then 1."""
     from llama_mapper.domain.kernel.errors import ConfigurationError
+    from llama_mapper.entrypoints.cli.label_sources import kind_of
 
+    frameworks = tuple(framework or ())
+    size = 0 if file == "-" else Path(file).stat().st_size if Path(file).is_file() else 0
     try:
         with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
-            faults = asyncio.run(_run(source, tuple(framework or ()), tenant, data_dir))
+            sink = _output(output, file, size, frameworks, resume)
+            faults = asyncio.run(_run(source, kind_of(file), size, sink, frameworks, tenant, data_dir))
     except OSError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+        raise ConfigurationError(f"cannot use {error.filename or file}: {error.strerror}") from error
     raise typer.Exit(1 if faults else 0)
 
 
-async def _run(source: BinaryIO, frameworks: tuple[str, ...], tenant: str, data_dir: object) -> int:
+def _output(path: Path | None, file: str, size: int, frameworks: tuple[str, ...], resume: bool) -> LabelOutput:
+    from llama_mapper.entrypoints.cli.label_outputs import LabelFile, LabelParts, PrintedLabels, Work
+    from llama_mapper.entrypoints.cli.label_sources import kind_of
+
+    if path is None:
+        return PrintedLabels()
+    work = Work(file, size, {"frameworks": frameworks})
+    return (LabelParts if kind_of(path.name) == "parquet" else LabelFile)(path, work, resume=resume)
+
+
+async def _run(
+    source: BinaryIO,
+    kind: str,
+    size: int,
+    sink: LabelOutput,
+    frameworks: tuple[str, ...],
+    tenant: str,
+    data_dir: object,
+) -> int:
     from llama_mapper.domain.contracts.mapping import LabelMappingRequest
+    from llama_mapper.entrypoints.cli.label_outputs import PrintedLabels
+    from llama_mapper.entrypoints.cli.label_sources import label_batches
+    from llama_mapper.entrypoints.cli.progress import progress_bar
 
     faults = 0
-    rows = _rows(source)
-    async with _mapping(data_dir) as mapping:
-        while batch := list(islice(rows, _BATCH)):
-            queries: list[LabelQuery] = []
-            for number, row in batch:
-                if isinstance(row, str):
+    to_file = not isinstance(sink, PrintedLabels)
+    with progress_bar(size or None) as advance:
+        async with _mapping(data_dir) as mapping:
+            gc.freeze()  # what is there now stays: no use in looking at it again for every thousand answers
+            for batch in label_batches(source, kind, _BATCH_TO_FILE if to_file else _BATCH, sink.read):
+                for number, fault in batch.faults:
                     faults += 1
-                    sys.stderr.write(f"line {number}: {row}\n")
-                else:
-                    queries.append(row)
-            if queries:
-                request = LabelMappingRequest(labels=tuple(queries), frameworks=frameworks, tenant_id=tenant)
-                _write((await mapping.map_labels(request)).mappings)
+                    sys.stderr.write(f"line {number}: {fault}\n")
+                mappings: tuple[MappedLabel, ...] = ()
+                if batch.queries:
+                    labels = tuple(query for _, query in batch.queries)
+                    asked = LabelMappingRequest(labels=labels, frameworks=frameworks, tenant_id=tenant)
+                    mappings = (await mapping.map_labels(asked)).mappings
+                sink.write(mappings, batch.read)
+                if to_file:
+                    advance(source.tell(), f"{batch.read:,} labels")
+    sink.finish()
     return faults
 
 
@@ -70,28 +109,3 @@ async def _mapping(data_dir: object) -> AsyncIterator[MappingApi]:
 
     async with running_mapping(PlatformContainer(settings=Settings.load(data_dir=data_dir))) as container:
         yield container.service()
-
-
-def _rows(source: Iterable[bytes]) -> Iterator[tuple[int, LabelQuery | str]]:
-    """Each line that is not blank, by number: the query, or what is wrong with the line."""
-    from pydantic import ValidationError as PydanticError
-
-    from llama_mapper.domain.contracts.mapping import LabelQuery
-    from llama_mapper.domain.contracts.refusals import refusal_of
-
-    for number, line in enumerate(source, 1):
-        if not line.strip():
-            continue
-        if len(line) > _LINE_LIMIT:
-            yield number, f"CONTENT_TOO_LARGE: a line is at most {_LINE_LIMIT} bytes"
-            continue
-        try:
-            yield number, LabelQuery.model_validate_json(line)
-        except PydanticError as error:
-            refusal, _ = refusal_of(error)
-            yield number, f"{refusal.error_code.value}: {refusal.message}"
-
-
-def _write(mappings: Iterable[MappedLabel]) -> None:
-    for mapped in mappings:
-        sys.stdout.write(mapped.model_dump_json() + "\n")

@@ -10,6 +10,7 @@ import typer
 from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
+    costs,
     db,
     detectors,
     evidence,
@@ -23,6 +24,7 @@ from llama_mapper.entrypoints.cli import (
     policy_tools,
     schemas,
     serve,
+    validate,
 )
 
 app = typer.Typer(
@@ -35,20 +37,22 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("assess")(assess.assess)
 app.command("map")(labels.map_labels)
+app.command("validate")(validate.validate)
 app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
-app.command("schemas")(schemas.schemas)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(costs.app, name="costs")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(schemas.app, name="schemas")
 
 
 def _version(asked: bool) -> None:

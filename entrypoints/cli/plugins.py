@@ -54,7 +54,7 @@ def _show(states: tuple[PluginState, ...], as_json: bool) -> None:
             state.name,
             state.version,
             state.package,
-            ", ".join((*state.detectors, *state.scanners, *state.policies, *state.hooks)),
+            ", ".join(name for names in state.brings.values() for name in names),
             state.reason or "in service",
         )
         for state in states

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from dependency_injector import containers, providers
 
+from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
+from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.domain.contracts.published import models as published_models
+from llama_mapper.domain.mapping.costs.meter import CostMeter
+from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.validation.validator import Validator
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.schemas import schema_versions
+
+_FLUSH_INTERVAL_S = 2.0
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -19,12 +31,26 @@ class MappingContainer(containers.DeclarativeContainer):
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
     reviews = providers.Singleton(SqlReviewQueue, database)
+    cost_ledger = providers.Singleton(SqlCostLedger, database)
+    cost_meter = providers.Singleton(CostMeter, cost_ledger, platform.clock)
+    models = providers.Singleton(generation_of, platform.settings, platform.metrics)
+    watch = providers.Singleton(ModelWatch, models)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
         reviews=reviews,
         clock=platform.clock,
         service_version=platform.version,
+        meter=cost_meter,
+    )
+    costs = providers.Singleton(
+        CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
+    )
+    validator = providers.Singleton(
+        Validator,
+        catalogue=platform.catalogue,
+        schemas=providers.Object(schema_versions),
+        models=providers.Callable(published_models),
     )
 
 
@@ -32,5 +58,26 @@ class MappingContainer(containers.DeclarativeContainer):
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
     """The context with its database open."""
     container = MappingContainer(platform=platform)
-    async with open_database(container.database()):
+    async with open_database(container.database()), _flushing(container.costs()), container.watch().running():
         yield container
+
+
+@asynccontextmanager
+async def _flushing(costs: CostService) -> AsyncIterator[None]:
+    """Costs written every few seconds, and what is left at the end."""
+
+    async def flush_regularly() -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_INTERVAL_S)
+            try:
+                await costs.flush()
+            except Exception:
+                structlog.get_logger("llama_mapper.costs").exception("costs could not be written")
+
+    flushing = asyncio.create_task(flush_regularly())
+    try:
+        yield
+    finally:
+        flushing.cancel()
+        await asyncio.wait([flushing])
+        await costs.flush()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
+from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins, load_plugins
 from llama_mapper.adapters.orchestration.policies.shipped_policies import load_shipped_bundles
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords

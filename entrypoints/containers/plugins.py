@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
-from llama_mapper.adapters.orchestration.entry_point_plugins import PluginState as PluginState
+from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins, load_mapping_plugins
+from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
+from llama_mapper.adapters.platform.entry_point_plugins import PluginState as PluginState
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 from llama_mapper.domain.orchestration.bundle import check_bundle
@@ -24,7 +25,18 @@ _PATIENCE_S = 60.0
 
 def plugin_states(settings: Settings) -> tuple[PluginState, ...]:
     """What became of every installed plugin."""
-    return plugins_of(settings, load_catalogue()).states
+    return _together(plugins_of(settings, load_catalogue()).states, mapping_plugins_of(settings).states)
+
+
+def mapping_plugins_of(settings: Settings) -> LoadedMappingPlugins:
+    """The installed plugins that add to mapping, loaded as far as they can be."""
+    return load_mapping_plugins(settings.plugins, settings.enabled_plugins)
+
+
+def _together(*contexts: tuple[PluginState, ...]) -> tuple[PluginState, ...]:
+    """The states of all contexts; what none of them could load or was told to load is there once."""
+    by_point = {(state.name, state.entry_point): state for states in contexts for state in states}
+    return tuple(by_point[point] for point in sorted(by_point))
 
 
 async def check_plugins(settings: Settings) -> tuple[PluginState, ...]:
@@ -37,7 +49,8 @@ async def check_plugins(settings: Settings) -> tuple[PluginState, ...]:
             await pool.wait_ready(_PATIENCE_S)
         own = {detector.descriptor.name: detector for detector in plugins.detectors}
         detectors: Mapping[str, Detector] = {**own, **pool.detectors}
-        return tuple([await _checked(state, plugins, detectors) for state in plugins.states])
+        checked = tuple([await _checked(state, plugins, detectors) for state in plugins.states])
+        return _together(mapping_plugins_of(settings).states, checked)
     finally:
         await pool.close()
 
@@ -47,12 +60,12 @@ async def _checked(state: PluginState, plugins: LoadedPlugins, detectors: Mappin
         return state
     faults = [
         f"the detector '{name}' {fault}"
-        for name in (*state.detectors, *state.scanners)
+        for name in (*state.brings["detectors"], *state.brings["scanners"])
         if (fault := await _fault(detectors[name])) is not None
     ]
     engine = RegorusPolicyEngine()
     for bundle in plugins.policies:
-        if bundle.applied in state.policies:
+        if bundle.applied in state.brings["policies"]:
             try:
                 await check_bundle(engine, bundle, LOCAL_TENANT)
             except ServiceError as error:

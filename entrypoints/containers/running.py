@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.costs import CostApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
+from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins
+    from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins
     from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
@@ -50,6 +52,8 @@ class Running:
     policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
+    validator: ValidationApi | None = None
+    costs: CostApi | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None

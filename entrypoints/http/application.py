@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
 from llama_mapper.entrypoints.http.fixed_paths import FixedPaths
@@ -19,6 +20,7 @@ from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation, routes_of
 from llama_mapper.entrypoints.http.problems import on_http_exception
+from llama_mapper.entrypoints.http.profiles import Schemas
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
 
@@ -34,16 +36,22 @@ def create_application(
     timeout_s: float,
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
+    schemas: Schemas = schema_versions,
 ) -> Starlette:
-    """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`."""
-    routes = routes_of(operations, authenticator, timeout_s, limits, idempotency)
+    """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`.
+
+    `schemas` gives the versions that callers may name, and is first called when one is.
+    """
+    routes = routes_of(operations, authenticator, timeout_s, limits, idempotency, schemas)
     if docs:
         routes += _docs_routes(operations, version)
-    return Starlette(
+    application = Starlette(
         routes=[*routes, *health],
         middleware=[Middleware(TelemetryMiddleware, on_request=on_request), Middleware(FixedPaths, routes=routes)],
         exception_handlers={HTTPException: on_http_exception},
     )
+    application.state.schemas = schemas
+    return application
 
 
 def _docs_routes(operations: Sequence[Operation], version: str) -> list[Route]:

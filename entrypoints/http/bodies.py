@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
 from llama_mapper.entrypoints.http.headers import header_of
+from llama_mapper.entrypoints.http.profiles import newest_body
 
 Model = TypeVar("Model", bound=BaseModel)
 Owned = TypeVar(
@@ -39,7 +40,11 @@ class RefusedBody(Exception):
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; raise `CONTENT_TOO_LARGE` beyond `limit` bytes, `UNSUPPORTED_MEDIA_TYPE` unless it is JSON."""
+    """The whole body, in its schema's newest version where its media type names an older one.
+
+    Raise `CONTENT_TOO_LARGE` beyond `limit` bytes, `UNSUPPORTED_MEDIA_TYPE` unless it is JSON, and what `newest_body`
+    raises.
+    """
     content_type = header_of(request.scope, b"content-type")
     media_type = "application/json" if content_type is None else content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
@@ -54,7 +59,10 @@ async def read_body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise _too_large(limit)
         chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if content_type is not None and "profile" in content_type:
+        return newest_body(content_type, body, request.app.state.schemas)
+    return body
 
 
 async def read_model(request: Request, model: type[Model], limit: int) -> Model:

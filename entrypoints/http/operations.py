@@ -22,6 +22,7 @@ from llama_mapper.entrypoints.http.fixed_paths import Served
 from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
+from llama_mapper.entrypoints.http.profiles import Schemas, answer_version
 from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
@@ -31,6 +32,7 @@ BODY_ERRORS = (
     ErrorCode.INVALID_REQUEST,
     ErrorCode.CONTENT_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.SCHEMA_UNKNOWN,
 )
 ACCESS_ERRORS = (ErrorCode.UNAUTHORIZED, ErrorCode.INSUFFICIENT_RBAC, ErrorCode.TENANT_MISMATCH, ErrorCode.RATE_LIMITED)
 IDEMPOTENCY_ERRORS = (ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPOTENCY_CONFLICT)
@@ -106,15 +108,17 @@ def routes_of(
     timeout_s: float,
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
+    schemas: Schemas | None = None,
 ) -> list[Route]:
     """The operations as routes, one a path: only so does a 405 name every method that the path has.
 
-    Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored.
+    Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored; without `schemas` every
+    answer is of the newest version.
     """
     by_path: dict[str, dict[str, Endpoint]] = {}
     names: dict[str, str] = {}
     for operation in operations:
-        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency)
+        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency, schemas)
         by_path.setdefault(operation.path, {})[operation.method] = endpoint
         names.setdefault(operation.path, operation.id)
     return [_route(path, endpoints, names[path]) for path, endpoints in by_path.items()]
@@ -142,12 +146,14 @@ def _endpoint_of(
     timeout_s: float,
     limits: RateLimits | None,
     idempotency: Idempotency | None,
+    schemas: Schemas | None,
 ) -> Endpoint:
     """The operation counted, authenticated, permitted, handled in time, and every error in the operation's form."""
     handler, scope, terms = operation.handler, operation.scope, operation.idempotent
     form = operation.error_form
     by_address = limits if limits is not None and limits.by_address else None
     by_credential = limits if limits is not None and limits.by_credential else None
+    answers = frozenset(model.__name__ for models in operation.responses.values() for model in models)
 
     async def handled(request: Request, principal: Principal) -> Response:
         try:
@@ -182,7 +188,10 @@ def _endpoint_of(
         allowances: list[Allowance] = []
         try:
             async with asyncio.timeout(timeout_s):
+                version = answer_version(request.scope, answers, schemas) if schemas is not None else None
                 response = await serve(request, allowances)
+                if version is not None:
+                    response = version.of(response)
         except ClientDisconnect:
             raise
         except Exception as error:

@@ -25,6 +25,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.POLICY_SCHEMA_UNSUPPORTED: 400,
     ErrorCode.FRAMEWORK_NOT_FOUND: 400,
     ErrorCode.EDITION_NOT_FOUND: 400,
+    ErrorCode.SCHEMA_UNKNOWN: 400,
     ErrorCode.CATEGORY_NOT_FOUND: 400,
     ErrorCode.UNAUTHORIZED: 401,
     ErrorCode.INSUFFICIENT_RBAC: 403,

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
@@ -24,7 +26,9 @@ from llama_mapper.entrypoints.http.orchestration import orchestration_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.validation import validation_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -108,6 +112,11 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += policy_operations(running.policies)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
+    operations += schema_operations(schema_versions)
+    if running.costs is not None:
+        operations += cost_operations(running.costs)
+    if running.validator is not None:
+        operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
     return operations
@@ -127,6 +136,9 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_simulation_operations(unused, 0),
         *policy_operations(unused),
         *analysis_operations(unused, 0),
+        *schema_operations(schema_versions),
+        *validation_operations(unused, 0),
+        *cost_operations(unused),
         *mapping_operations(unused, unused, 0),
     ]
     return openapi_document(operations, service_version())

@@ -136,9 +136,9 @@ def test_a_csv_without_the_column_names_what_is_there(tmp_path: Path) -> None:
 
 
 def test_schemas_describe_what_is_answered(tmp_path: Path) -> None:
-    assert run_cli("schemas", tmp_path / "schemas").returncode == 0
+    assert run_cli("schemas", "export", tmp_path / "schemas").returncode == 0
     run = run_cli("assess", "-", "--json", "--data-dir", tmp_path / "data", stdin=b"I will kill you", environment=FEW)
-    schema = json.loads((tmp_path / "schemas" / "Assessment.schema.json").read_text())
+    schema = json.loads((tmp_path / "schemas" / "Assessment.1.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     record = json.loads(run.stdout)
     validator = jsonschema.Draft202012Validator(schema)
@@ -230,3 +230,27 @@ def test_a_broken_policy_is_refused_with_its_code(tmp_path: Path, file: str, tex
     run = run_cli("policies", "add", folder, "--data-dir", tmp_path / "data")
     assert run.returncode == 2
     assert b"POLICY_INVALID" in run.stderr
+
+
+def test_a_record_is_valid_until_somebody_changes_it(tmp_path: Path) -> None:
+    run = run_cli("assess", "-", "--json", "--data-dir", tmp_path / "data", stdin=b"I will kill you", environment=FEW)
+    assert run_cli("validate", "-", "--schema", "Assessment", stdin=run.stdout).returncode == 0
+    record = json.loads(run.stdout)
+    record["mapping"]["taxonomy"].append("pii.nothing")
+    changed = run_cli("validate", "-", "--schema", "Assessment:1", "--json", stdin=json.dumps(record).encode())
+    assert changed.returncode == 1
+    assert {fault["code"] for fault in json.loads(changed.stdout)["faults"]} == {"CANONICAL_UNKNOWN", "SCORE_MISMATCH"}
+    assert run_cli("validate", "-", "--schema", "Nothing", stdin=b"{}").returncode == 2
+    assert run_cli("validate", "-", "--schema", "Assessment", stdin=b"{}\n{").returncode == 2
+
+
+def test_costs_and_a_budget_on_the_command_line(tmp_path: Path) -> None:
+    common = ("--data-dir", tmp_path / "data")
+    assert run_cli("map", "-", *common, stdin=b'{"vendor": "presidio", "label": "CREDIT_CARD"}\n').returncode == 0
+    report = json.loads(run_cli("costs", "show", "--json", *common).stdout)
+    assert (report["total"]["labels"], report["total"]["cost"]) == (1, 0.0)
+    assert run_cli("costs", "budget", *common).stdout == b"no budget\n"
+    assert b"of 2.50 USD in the day" in run_cli("costs", "budget", "2.5", "--period", "day", *common).stdout
+    assert run_cli("costs", "budget", "2.5", "--period", "year", *common).returncode == 2
+    assert run_cli("costs", "budget", "--remove", *common).stdout == b"no budget\n"
+    assert run_cli("costs", "alerts", *common).stdout == b""

@@ -29,8 +29,8 @@ def test_the_example_plugin_is_listed_and_has_no_fault(installed: Mapping[str, s
     [state] = json.loads(checked.stdout)
     assert (checked.returncode, state["reason"]) == (0, ""), checked.stderr
     assert state["package"] == "llama-mapper-shouting 1.0.0"
-    assert (state["detectors"], state["scanners"]) == (["exclamation"], ["shouting"])
-    assert (state["policies"], state["hooks"]) == (["shouting_only@1.0.0"], ["verdict_counter"])
+    assert (state["brings"]["detectors"], state["brings"]["scanners"]) == (["exclamation"], ["shouting"])
+    assert (state["brings"]["policies"], state["brings"]["hooks"]) == (["shouting_only@1.0.0"], ["verdict_counter"])
 
 
 def test_its_policy_asks_its_detectors_and_its_hook_takes_part(installed: Mapping[str, str], tmp_path: Path) -> None:

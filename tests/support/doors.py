@@ -28,7 +28,7 @@ class Everyone(Authenticator):
 
     async def authenticate(self, request: Request) -> Principal:
         """See `Authenticator.authenticate`."""
-        return Principal("test", "acme", frozenset({Scope.ASSESS}))
+        return Principal("test", "acme", frozenset({Scope.ASSESS, Scope.READ}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from llama_mapper.domain.contracts.mapping import MappingStage
@@ -29,6 +30,10 @@ class Ranking:
     fault: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    answered_by: str = ""
+    """The model that answered, where one was asked: `vllm/llama3`."""
+    microdollars: Decimal = Decimal(0)
+    """What asking cost, in millionths of a US dollar."""
 
 
 class CandidateStage(Protocol):
@@ -50,4 +55,14 @@ class CandidateStage(Protocol):
         All labels of a call are tried together. Nothing is raised for a server that is away, slow or wrong: the
         rankings name the fault.
         """
+        ...
+
+
+class HintedStage(CandidateStage, Protocol):
+    """A stage that can choose among what earlier stages think."""
+
+    async def rank(
+        self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()
+    ) -> Sequence[Ranking]:
+        """As in `CandidateStage`; `hints` has a ranking a label, in their order, or is empty."""
         ...

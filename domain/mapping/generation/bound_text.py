@@ -52,10 +52,18 @@ def _keeps(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _is_a(value: Any, kind: str) -> bool:
-    if isinstance(value, bool) and kind != "boolean":
-        return False  # to Python true is a number
+    if isinstance(value, bool):
+        return kind == "boolean"  # to Python true is a number
+    if isinstance(value, float) and kind == "integer":
+        return value.is_integer()
     return isinstance(value, _KINDS[kind])
 
 
 def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, bool) is isinstance(other, bool) and one == other
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(each, other[name]) for name, each in one.items())
+    return bool(one == other)

@@ -28,7 +28,6 @@ _SYSTEM = (
 )
 _LABEL = "The label of the detector:\n<<{boundary}>>\n{data}\n<<end {boundary}>>\nWhich option does this label mean?"
 _OPTIONS = "Options:"
-_MAX_TOKENS = 24
 
 
 class AnswerForm(StrEnum):
@@ -40,7 +39,10 @@ class AnswerForm(StrEnum):
     """The canonical id itself, in a JSON object."""
 
 
-_MOST_OPTIONS = len(ascii_letters) - 1
+MOST_CANDIDATES = len(ascii_letters) - 1
+"""Candidates that one question can have."""
+
+_MAX_TOKENS = {AnswerForm.OPTION: 16, AnswerForm.ID: 64}
 
 
 def choices_of(candidates: Sequence[str], form: AnswerForm = AnswerForm.OPTION) -> dict[str, str]:
@@ -49,8 +51,8 @@ def choices_of(candidates: Sequence[str], form: AnswerForm = AnswerForm.OPTION) 
     Candidates are taken once each; at most 51 fit, and a caller with more must choose: ValueError.
     """
     ids = tuple(dict.fromkeys(candidates))
-    if not ids or len(ids) > _MOST_OPTIONS:
-        raise ValueError(f"a question has 1 to {_MOST_OPTIONS} candidates")
+    if not ids or len(ids) > MOST_CANDIDATES:
+        raise ValueError(f"a question has 1 to {MOST_CANDIDATES} candidates")
     if form is AnswerForm.ID:
         return {each: each for each in (*ids, NONE)}
     return dict(zip(ascii_letters.swapcase(), (*ids, NONE), strict=False))
@@ -77,7 +79,7 @@ def label_prompt(
         system=_SYSTEM,
         user="\n".join([_OPTIONS, *shown, "", question]),
         schema=answer_schema(tuple(choices), form),
-        max_tokens=_MAX_TOKENS,
+        max_tokens=_MAX_TOKENS[form],
         temperature=0.0,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -57,6 +58,8 @@ class Generated:
     them; empty where the server does not tell. The token that was taken is the first."""
     answered_by: str = ""
     """The `name` of the model that answered, where one of several did."""
+    microdollars: Decimal = Decimal(0)
+    """What it cost by the configured price, in millionths of a US dollar."""
 
 
 class Generation(Protocol):

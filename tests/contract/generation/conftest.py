@@ -32,6 +32,14 @@ def llama(tiny_model: Path, tiny_adapter: Path) -> Iterator[LlamaServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def quick_llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
+    """A server of a smaller model, for long prompts."""
+    path = write_model(tmp_path_factory.mktemp("gguf") / "tiny.gguf", layers=1)
+    with llama_server(path) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 async def generation(opened: Opened) -> AsyncIterator[Generation]:
     """The adapter of the module's `opened`."""

@@ -9,15 +9,20 @@ from sqlalchemy import text
 
 from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
+from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
+from llama_mapper.domain.contracts.costs import BudgetRequest
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
+from llama_mapper.domain.mapping.costs.budgets import reached
+from llama_mapper.domain.mapping.costs.ports import StoredBudget
+from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
 from llama_mapper.domain.mapping.ports import UnknownLabel
 from llama_mapper.domain.orchestration.lifecycle.events import Event
 from llama_mapper.domain.orchestration.ports import PolicyBundle
@@ -29,6 +34,10 @@ TENANT_TABLES = [
     ("assessment", "assessments"),
     ("analysis", "finding_history"),
     ("mapping", "review_labels"),
+    ("mapping", "costs"),
+    ("mapping", "cost_batches"),
+    ("mapping", "cost_budgets"),
+    ("mapping", "cost_alerts"),
     ("orchestration", "policy_bundles"),
     ("orchestration", "policy_events"),
 ]
@@ -39,6 +48,13 @@ async def _draft(database: Database, owner: str) -> None:
     await SqlPolicyRecords(database).append(owner, "p", drafted, PolicyBundle("p", "1", "sha256:a", "", {}, {}))
 
 
+async def _spend(ledger: SqlCostLedger) -> None:
+    await ledger.add("one", "acme", {SpendingKey("acme", 1, "m"): Amount(calls=1)})
+    await ledger.set_budget(StoredBudget("acme", BudgetRequest(limit=1.0), NOON, "anna"))
+    (alert,) = reached(BudgetRequest(limit=1.0, warn_at=()), 1.0, NOON)
+    await ledger.alert("acme", alert)
+
+
 async def _fill(database: Database) -> None:
     match database.context:
         case "assessment":
@@ -47,6 +63,7 @@ async def _fill(database: Database) -> None:
             await SqlFindingHistory(database).record([HistoryEntry("acme", "r1", NOON, {"pii.contact": 1})])
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
+            await _spend(SqlCostLedger(database))
         case "orchestration":
             await _draft(database, "acme")
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from llama_mapper.adapters.orchestration.entry_point_plugins import LoadedPlugins, load_plugins
-from llama_mapper.domain.orchestration.plugins import PLUGIN_GROUP, Plugin
+from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins, load_plugins
+from llama_mapper.domain.kernel.plugins import PLUGIN_GROUP
+from llama_mapper.domain.orchestration.plugins import Plugin
 from tests.support.plugins import HERE
 from tests.unit.orchestration.support import SmallCatalogue
 
@@ -38,15 +39,15 @@ def test_a_plugin_brings_what_it_says() -> None:
     loaded = load("good", "also_good", settings={"also_good": {"detector": "loud"}})
     assert [state.reason for state in loaded.states] == ["", ""]
     assert [detector.descriptor.name for detector in loaded.detectors] == ["loud", "quiet"]
-    assert [state.detectors for state in loaded.states] == [("loud",), ("quiet",)]
+    assert [state.brings["detectors"] for state in loaded.states] == [("loud",), ("quiet",)]
     assert len(loaded.hooks) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("too_new", "it is written for plugin API 1.99; this is 1.0"),
-        ("too_old", "it is written for plugin API 0.1; this is 1.0"),
+        ("too_new", "it is written for plugin API 1.99; this is 1.1"),
+        ("too_old", "it is written for plugin API 0.1; this is 1.1"),
         ("exploding", "making its detectors failed: RuntimeError"),
         ("leaving", "making its hooks failed: it wanted to end the process"),
         ("refusing", "its settings failed: the url is missing"),

@@ -1,0 +1,1 @@
+"""What mapping costs whom, and what happens when it is too much."""

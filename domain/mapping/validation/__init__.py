@@ -1,0 +1,1 @@
+"""Checks of requests and answers beyond their shape."""

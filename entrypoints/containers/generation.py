@@ -1,0 +1,172 @@
+"""Wiring of the models: those that the settings name, in their order, and the cascade's stage over them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_mapper.domain.kernel.errors import ConfigurationError
+from llama_mapper.domain.kernel.money import TokenPrice, dollars
+from llama_mapper.domain.mapping.generation.failover import FailingOver
+from llama_mapper.domain.mapping.generation.metering import MeteredGeneration, Use
+from llama_mapper.domain.mapping.generation.ports import Generation
+
+if TYPE_CHECKING:
+    from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+    from llama_mapper.domain.mapping.cascade.ports import CandidateStage
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
+    from llama_mapper.entrypoints.model_settings import ModelSettings
+    from llama_mapper.entrypoints.settings import Settings
+
+_LOOK_EVERY_S = 10.0
+_WHILE_AWAY_S = 1.0
+
+
+def generation_of(settings: Settings, metrics: PrometheusMetrics | None = None) -> FailingOver | None:
+    """The models of the settings as one, counted in `metrics`; None where there are none. Nothing is connected yet.
+
+    Raises `CONFIGURATION_INVALID` for a kind whose package is not installed.
+    """
+    on_use = None if metrics is None else _counting(metrics)
+    generations = [
+        MeteredGeneration(
+            _KINDS[model.kind](model),
+            price=TokenPrice(model.prompt_price, model.completion_price),
+            adapter=model.adapter,
+            on_use=on_use,
+        )
+        for model in settings.generation
+    ]
+    return FailingOver(generations) if generations else None
+
+
+def model_stage_of(
+    settings: Settings, generation: Generation, taxonomy: Mapping[str, Any], shortlist: CandidateStage | None = None
+) -> LabelModelStage:
+    """The cascade's stage that asks `generation`; `taxonomy` is a valid document, `shortlist` says among what."""
+    from llama_mapper.domain.mapping.generation.definitions import definitions_of
+    from llama_mapper.domain.mapping.generation.label_prompt import AnswerForm
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
+
+    return LabelModelStage(
+        generation,
+        definitions_of(taxonomy),
+        [category["id"] for domain in taxonomy["domains"] for category in domain["categories"]],
+        shortlist=shortlist,
+        candidates=settings.generation_candidates,
+        form=AnswerForm(settings.generation_form),
+    )
+
+
+class ModelWatch:
+    """Looks now and then how the models are, for `/readyz`: a model that is away degrades and stops nothing."""
+
+    def __init__(self, models: FailingOver | None) -> None:
+        self._models = models
+        self._faults: Mapping[str, str] = {}
+
+    def notes(self) -> Mapping[str, str]:
+        """Why each model that cannot be asked now cannot, as last seen."""
+        return self._faults
+
+    async def look(self) -> None:
+        """Look once; this also begins to load local models."""
+        if self._models is not None:
+            states = await self._models.states()
+            self._faults = {f"model.{name}": f"degraded: {fault}" for name, fault in states.items() if fault}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look again and again within the block, and close the models at its end."""
+        if self._models is None:
+            yield
+            return
+        looking = asyncio.create_task(self._keep_looking())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await looking
+            await self._models.close()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(_WHILE_AWAY_S if self._faults else _LOOK_EVERY_S)
+
+
+def _counting(metrics: PrometheusMetrics) -> Callable[[Use], None]:
+    def count(use: Use) -> None:
+        metrics.on_generation(
+            use.model,
+            use.outcomes,
+            prompt_tokens=use.prompt_tokens,
+            completion_tokens=use.completion_tokens,
+            usd=dollars(use.microdollars),
+            seconds=use.seconds,
+        )
+
+    return count
+
+
+def _openai(model: ModelSettings) -> Generation:
+    from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect
+    from llama_mapper.adapters.mapping.generation.openai_generation import OpenAiGeneration, OpenAiServer
+
+    return OpenAiGeneration(
+        OpenAiServer(
+            model.url or "",
+            model.model,
+            Dialect(model.kind),
+            key_env=model.api_key_env,
+            concurrency=model.concurrency,
+            adapters=tuple(model.adapters),
+            version=model.version,
+        )
+    )
+
+
+def _triton(model: ModelSettings) -> Generation:
+    _require("tritonclient", "triton")
+    from llama_mapper.adapters.mapping.generation.triton_connection import TritonAddress
+    from llama_mapper.adapters.mapping.generation.triton_generation import TritonGeneration, TritonModel
+
+    address = TritonAddress(model.url or "")
+    return TritonGeneration(TritonModel(address, model.model, model.version or "", model.concurrency))
+
+
+def _gguf(model: ModelSettings) -> Generation:
+    _require("xllamacpp", "gguf")
+    from llama_mapper.adapters.mapping.generation.gguf_generation import GgufGeneration, GgufModel
+
+    return GgufGeneration(
+        GgufModel(
+            model.path or Path(),
+            sha256=model.sha256,
+            context=model.context,
+            parallel=model.parallel,
+            threads=model.threads,
+            adapters={name: path for name, path in model.adapters.items() if path is not None},
+        )
+    )
+
+
+def _require(package: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise ConfigurationError(
+            f"a model of the setting 'generation' needs the package {package}: install 'llama-mapper[{extra}]'"
+        )
+
+
+_KINDS: dict[str, Callable[[ModelSettings], Generation]] = {
+    **dict.fromkeys(("openai", "vllm", "tgi", "llama_cpp"), _openai),
+    "triton": _triton,
+    "gguf": _gguf,
+}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from llama_mapper.adapters.mapping.generation.chat_templates import ChatTemplate, rendered
+from llama_mapper.domain.mapping.generation.ports import Prompt
 from tests.support.models import run_program
 
 PROGRAM = """
@@ -51,5 +53,9 @@ def test_each_generates_from_its_own_chat_template(told: list[dict[str, str]]) -
         "<|start_header_id|>user<|end_header_id|>\n\nGrüße<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
     )
     assert phi3["text"] == "<|system|>\nS<|end|>\n<|user|>\nGrüße<|end|>\n<|assistant|>\n"
+    asked = Prompt(system="S", user="Grüße")
+    assert smollm2["text"] == rendered(asked, ChatTemplate.CHATML)
+    assert llama["text"] == "<|begin_of_text|>" + rendered(asked, ChatTemplate.LLAMA3)  # which the server puts there
+    assert phi3["text"] == rendered(asked, ChatTemplate.PHI3)
     assert all(each["round"] == each["text"] for each in told)
     assert all(0 < int(each["new"]) <= 4 for each in told)

@@ -75,7 +75,7 @@ class ObjectStore(Protocol):
         """What is known of an object without reading it, or None if there is none."""
         ...
 
-    def list(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
+    def entries(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
         """Every object whose key begins with the text `prefix`, in no particular order."""
         ...
 

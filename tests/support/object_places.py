@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -132,7 +131,6 @@ class AzurePlace:
 
     port: int
     kind: str = "azure"
-    numbers: Any = count()
 
     async def fresh(self) -> str:
         """See `ObjectPlace`."""

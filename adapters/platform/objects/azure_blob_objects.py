@@ -65,8 +65,8 @@ class AzureBlobObjects(CheckedObjects):
                 self._require_container(error)
                 return None
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
-        """See `ObjectStore.list`."""
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
+        """See `ObjectStore.entries`."""
         async for found in self._found(prefix, ["metadata"]):
             if (stored := _stored(self._key_of(found.name), found)) is not None:
                 yield ObjectEntry(stored.key, stored.size, stored.stored_at)

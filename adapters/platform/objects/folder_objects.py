@@ -43,8 +43,8 @@ class FolderObjects(CheckedObjects):
         """See `ObjectStore.head`."""
         return await asyncio.to_thread(self._stored, require_key(key))
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
-        """See `ObjectStore.list`."""
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
+        """See `ObjectStore.entries`."""
         for key in await asyncio.to_thread(self._keys, prefix):
             if (stored := await self.head(key)) is not None:
                 yield ObjectEntry(stored.key, stored.size, stored.stored_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from llama_mapper.adapters.platform.objects.local_files import disk_errors
@@ -24,7 +24,7 @@ async def file_digest(path: Path) -> tuple[str, int]:
     return await asyncio.to_thread(read)
 
 
-async def pieces(what: str, source: ObjectSource, sha256: str, size: int) -> AsyncIterator[bytes]:
+async def pieces(what: str, source: ObjectSource, sha256: str, size: int) -> AsyncGenerator[bytes, None]:
     """The bytes of `source` in pieces of `size` bytes, of which only the last may be shorter.
 
     Instead of an end, raise `ARTIFACT_CORRUPTED` if the digest of all is not `sha256`: who stores nothing before the

@@ -84,8 +84,8 @@ class S3Objects(CheckedObjects):
         except _NoObject:
             return None
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
-        """See `ObjectStore.list`."""
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectEntry]:
+        """See `ObjectStore.entries`."""
         async for found in self._found(prefix):
             key = str(found["Key"]).removeprefix(self._place.prefix)
             if not key.startswith(_UPLOADS):

@@ -35,7 +35,7 @@ async def failures(store: ObjectStore, big: Path, tmp_path: Path) -> list[StoreE
             pass
 
     async def listed() -> None:
-        async for _ in store.list():
+        async for _ in store.entries():
             pass
 
     found = []
@@ -142,7 +142,7 @@ async def main():
         await store.put("large", content(200_000), hashlib.sha256(b"x" * 200_000).hexdigest())
     except StoreError as error:
         print(error.error_code.value, error.message)
-    print([entry.key async for entry in store.list()], [each async for each in store.unfinished()])
+    print([entry.key async for entry in store.entries()], [each async for each in store.unfinished()])
     await store.put("small", content(10), hashlib.sha256(b"x" * 10).hexdigest())
 
 asyncio.run(main())

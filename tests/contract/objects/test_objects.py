@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -37,7 +36,7 @@ async def content_of(store: ObjectStore, key: str) -> bytes:
 
 
 async def keys_of(store: ObjectStore, prefix: str = "") -> list[str]:
-    return sorted([entry.key async for entry in store.list(prefix)])
+    return sorted([entry.key async for entry in store.entries(prefix)])
 
 
 async def put(store: ObjectStore, key: str, content: bytes, *, replace: bool = False) -> None:
@@ -66,7 +65,7 @@ async def test_bytes_come_back_as_they_were_put(store: ObjectStore, tmp_path: Pa
     assert await content_of(store, "a/b.c+d@e=f") == b"one two"
     assert await store.fetch("a/b.c+d@e=f", tmp_path / "file") == stored
     assert (tmp_path / "file").read_bytes() == b"one two"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 async def test_an_object_may_be_empty(store: ObjectStore) -> None:
@@ -131,7 +130,7 @@ async def test_what_is_not_there_is_told(store: ObjectStore, tmp_path: Path) -> 
     assert await code_of(drained(store.read("a/b"))) == ErrorCode.NOT_FOUND
     assert await code_of(store.fetch("a/b", tmp_path / "x")) == ErrorCode.NOT_FOUND
     assert await store.delete("a/b") is False
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_deleted_object_is_gone_and_its_key_is_free(store: ObjectStore) -> None:
@@ -152,7 +151,7 @@ async def test_a_listing_shows_what_begins_with_the_prefix(store: ObjectStore) -
     assert await keys_of(store, "a/b") == ["a/b", "a/b/c"]
     assert await keys_of(store, "a") == ["a-b", "a/b", "a/b/c", "ab"]
     assert await keys_of(store, "c/") == []
-    assert {(each.key, each.size) async for each in store.list("ab")} == {("ab", 2)}
+    assert {(each.key, each.size) async for each in store.entries("ab")} == {("ab", 2)}
 
 
 async def test_changed_bytes_are_found_when_they_are_read(opened: Opened, tmp_path: Path) -> None:
@@ -162,7 +161,7 @@ async def test_changed_bytes_are_found_when_they_are_read(opened: Opened, tmp_pa
         await opened.place.spoil(opened.name, key, spoilt)
         assert await code_of(drained(opened.store.read(key))) == ErrorCode.ARTIFACT_CORRUPTED
         assert await code_of(opened.store.fetch(key, tmp_path / "file")) == ErrorCode.ARTIFACT_CORRUPTED
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

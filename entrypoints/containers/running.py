@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
+    from llama_mapper.domain.mapping.models.service import ModelRegistry
     from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -50,6 +51,7 @@ class Running:
     policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
+    models: ModelRegistry | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None

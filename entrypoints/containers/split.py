@@ -90,13 +90,23 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
+    from llama_mapper.entrypoints.containers.models import model_gauges, running_models
 
     platform = PlatformContainer(settings=settings)
     async with (
         open_database(platform.database()) as keys,
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
+        running_models(platform, mapping.database()) as models,
     ):
+        model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)
+        yield Running(
+            platform=platform,
+            mapping=mapping.service(),
+            models=models.registry(),
+            operator_tenant=settings.operator_tenant,
+            checks=checks,
+            notes=lambda: {**shared.notes(), **models.serving().notes()},
+        )

@@ -107,6 +107,8 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         if operation.example:
             media["example"] = operation.example
         document["requestBody"] = {"required": True, "content": {operation.request_media_type: media}}
+    if operation.binary_request:
+        document["requestBody"] = {"required": True, "content": {operation.request_media_type: {"schema": {}}}}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
         for name in _path_parameters(operation.path)

@@ -143,5 +143,5 @@ def test_the_domain_imports_only_the_standard_library_pydantic_and_orjson() -> N
     assert {library for library, _ in imported} - sys.stdlib_module_names == {"pydantic", "orjson"}
     assert {module for library, module in imported if library == "orjson"} == {
         "contracts.json_form",
-        "assessment.canonical",
+        "kernel.canonical",
     }

@@ -81,9 +81,7 @@ class LocalModelFolders:
                 raise
             sync_folder(folder.parent)
 
-    async def _require_same(
-        self, folder: Path, artifacts: Sequence[ModelArtifact], more: Mapping[str, bytes]
-    ) -> None:
+    async def _require_same(self, folder: Path, artifacts: Sequence[ModelArtifact], more: Mapping[str, bytes]) -> None:
         found = {file.artifact for file in await files_in(folder, ignore=frozenset(more))}
         there = [(folder / name).is_file() for name in more]
         if found != set(artifacts) or not all(there):

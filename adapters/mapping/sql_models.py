@@ -34,7 +34,9 @@ class SqlModels:
     async def model(self, owner: str, name: str) -> StoredModel:
         """All that is kept of one name."""
         found = await self._read(
-            owner, (_EVENT.tenant_id == owner) & (_EVENT.name == name), (_VERSION.tenant_id == owner) & (_VERSION.name == name)
+            owner,
+            (_EVENT.tenant_id == owner) & (_EVENT.name == name),
+            (_VERSION.tenant_id == owner) & (_VERSION.name == name),
         )
         return found[0] if found else StoredModel(owner, name, (), ())
 
@@ -62,9 +64,7 @@ class SqlModels:
                 )
         return True
 
-    async def _read(
-        self, owner: str, events: ColumnElement[bool], versions: ColumnElement[bool]
-    ) -> list[StoredModel]:
+    async def _read(self, owner: str, events: ColumnElement[bool], versions: ColumnElement[bool]) -> list[StoredModel]:
         # Events first: a version whose registration is in the log is then there too, and one that came between the two
         # statements is left out below.
         async with self._database.reading(owner) as connection:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from json import loads
 from typing import Any, NoReturn
 
-from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.assessment.ports import EvidenceSigner, EvidenceVerifier
 from llama_mapper.domain.contracts.assessment import EVIDENCE_PAYLOAD_TYPE, EvidenceEnvelope, EvidenceSignature
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import EvidenceError
 from llama_mapper.domain.kernel.signing import pre_authentication_encoding as pre_authentication_encoding
 

@@ -17,6 +17,7 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    models,
     openapi,
     plugins,
     policies,
@@ -49,6 +50,7 @@ app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 
 def _version(asked: bool) -> None:

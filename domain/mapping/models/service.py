@@ -104,7 +104,9 @@ class ModelRegistry:
         self._terms = terms
         self._pruning = Pruning(records, objects, clock, in_use)
 
-    async def list(self, tenant_id: str, *, kind: ModelKind | None = None, stage: ModelStage | None = None) -> ModelList:
+    async def list(
+        self, tenant_id: str, *, kind: ModelKind | None = None, stage: ModelStage | None = None
+    ) -> ModelList:
         """See `ModelRegistryApi.list`."""
         models = first_of_each_name(await self._visible(tenant_id))
         infos = [model_info(each) for each in models if stage is None or stage in stages_of(each)]
@@ -185,7 +187,8 @@ class ModelRegistry:
             manifest = found.manifest
             if missed := failures(manifest.metrics, self._terms.gates.get(manifest.kind, {})):
                 raise ModelRegistryError(
-                    f"{name} {version} is below the gate for production: {'; '.join(missed)}", ErrorCode.MODEL_BELOW_GATE
+                    f"{name} {version} is below the gate for production: {'; '.join(missed)}",
+                    ErrorCode.MODEL_BELOW_GATE,
                 )
             require_fit(manifest, self._catalogue())
         await self._shelf.require_sound(owner, found)

@@ -47,7 +47,11 @@ class ModelShelf:
     """Puts models' files into the object store, checks them there, and takes them out for use."""
 
     def __init__(
-        self, objects: ObjectStore, folders: ModelFolders, check: LoadCheck, trusted: Callable[[], Mapping[str, Verifier]]
+        self,
+        objects: ObjectStore,
+        folders: ModelFolders,
+        check: LoadCheck,
+        trusted: Callable[[], Mapping[str, Verifier]],
     ) -> None:
         self._objects = objects
         self._folders = folders

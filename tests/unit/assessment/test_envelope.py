@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mapper.adapters.platform.ed25519_signer import Ed25519Signer, Ed25519Verifier
-from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.assessment.envelope import (
     envelope_bytes,
     pre_authentication_encoding,
@@ -21,6 +20,7 @@ from llama_mapper.domain.assessment.envelope import (
 )
 from llama_mapper.domain.assessment.evidence import evidence_document
 from llama_mapper.domain.contracts.assessment import EVIDENCE_PAYLOAD_TYPE
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import ErrorCode, EvidenceError
 from tests.support.records import Found, assessment
 

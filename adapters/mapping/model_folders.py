@@ -30,7 +30,7 @@ class LocalModelFolders:
         self, folder: Path, files: Mapping[str, ModelArtifact], more: Mapping[str, bytes], tell: Callable[[int], None]
     ) -> None:
         """See `ModelFolders.fill`."""
-        folder = folder.absolute()
+        folder = await asyncio.to_thread(folder.absolute)
         if await asyncio.to_thread(folder.exists):
             await self._require_same(folder, list(files.values()), more)
             return
@@ -90,31 +90,37 @@ class LocalModelFolders:
 
 async def files_in(folder: Path, *, ignore: frozenset[str] = frozenset()) -> list[LocalFile]:
     """The files of a model in `folder`, by path, hidden ones left out; raise `MODEL_INVALID` for what cannot be one."""
-    if not folder.is_dir():
-        raise ValidationError(f"{folder} is not a folder", ErrorCode.MODEL_INVALID)
     with disk_errors(folder):
-        paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if not any(part.startswith(".") for part in path.relative_to(folder).parts) and not path.is_dir()
-        )
-        kept = [path for path in paths if path.relative_to(folder).as_posix() not in ignore]
-        if len(kept) > MAX_ARTIFACTS:
-            raise ValidationError(f"{folder} has more than {MAX_ARTIFACTS} files", ErrorCode.MODEL_INVALID)
+        names = await asyncio.to_thread(_names_in, folder, ignore)
         found = []
-        for path in kept:
-            name = path.relative_to(folder).as_posix()
-            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-                raise ValidationError(f"{name} leads out of {folder}", ErrorCode.MODEL_INVALID)
-            sha256, size = await file_digest(path)
+        for name in names:
+            sha256, size = await file_digest(folder / name)
             try:
                 artifact = ModelArtifact(path=name, sha256=sha256, size=size)
             except ValueError:
-                raise ValidationError(
-                    f"a file's name has characters that an artifact's must not: {name!r:.100}", ErrorCode.MODEL_INVALID
-                ) from None
-            found.append(LocalFile(path, artifact))
+                raise _refused(f"a file's name has characters that an artifact's must not: {name!r:.100}") from None
+            found.append(LocalFile(folder / name, artifact))
     return found
+
+
+def _names_in(folder: Path, ignore: frozenset[str]) -> list[str]:
+    if not folder.is_dir():
+        raise _refused(f"{folder} is not a folder")
+    names = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if any(part.startswith(".") for part in inside.parts) or path.is_dir() or inside.as_posix() in ignore:
+            continue
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise _refused(f"{inside} leads out of {folder}")
+        names.append(inside.as_posix())
+    if len(names) > MAX_ARTIFACTS:
+        raise _refused(f"{folder} has more than {MAX_ARTIFACTS} files")
+    return names
+
+
+def _refused(message: str) -> ValidationError:
+    return ValidationError(message, ErrorCode.MODEL_INVALID)
 
 
 def _taken(folder: Path) -> StoreError:

@@ -51,9 +51,14 @@ async def write_draft(draft: Path, parts: AsyncIterator[bytes]) -> int:
             with disk_errors(draft.parent):
                 await asyncio.to_thread(os.fsync, file.fileno())
     except BaseException:
-        draft.unlink(missing_ok=True)
+        remove(draft)
         raise
     return size
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    path.unlink(missing_ok=True)
 
 
 def _write_all(descriptor: int, part: bytes) -> None:

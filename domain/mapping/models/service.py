@@ -330,8 +330,7 @@ def _version(model: StoredModel, version: str) -> StoredVersion:
 def _same(known: StoredVersion, digest: str) -> StoredVersion:
     if known.digest != digest:
         raise StoreError(
-            f"the version {known.manifest.version} of '{known.manifest.name}' has another manifest, and a version never "
-            "changes",
+            f"{known.manifest.name} {known.manifest.version} has another manifest, and a version never changes",
             ErrorCode.CONFLICT,
             retryable=False,
         )

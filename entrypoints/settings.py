@@ -219,7 +219,7 @@ class Settings(BaseSettings):
     object_folder: Path | None = None
     """The folder, for `object_store` `folder`. Unset: `objects` in `data_dir`. All processes must see the same one."""
 
-    object_prefix: Annotated[str, Field(max_length=128, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.=-]*/)*$")] = ""
+    object_prefix: Annotated[str, Field(max_length=128, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.=-]*/)+$")] | None = None
     """Put before every object's key in a bucket or a container: `team-a/`."""
 
     object_timeout_s: Annotated[float, Field(ge=0.5, le=600.0)] = 60.0

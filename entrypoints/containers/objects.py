@@ -26,7 +26,7 @@ def object_store(settings: Settings) -> ObjectStore:
         return S3Objects(
             S3Bucket(
                 bucket=settings.s3_bucket or "",
-                prefix=settings.object_prefix,
+                prefix=settings.object_prefix or "",
                 endpoint_url=None if settings.s3_endpoint_url is None else str(settings.s3_endpoint_url).rstrip("/"),
                 region=settings.s3_region,
                 access_key_id=None if key is None else key.get_secret_value(),
@@ -42,7 +42,7 @@ def object_store(settings: Settings) -> ObjectStore:
             AzureContainer(
                 connection_string="" if connection is None else connection.get_secret_value(),
                 container=settings.azure_container or "",
-                prefix=settings.object_prefix,
+                prefix=settings.object_prefix or "",
             ),
             timeout_s=settings.object_timeout_s,
         )

@@ -109,7 +109,9 @@ class S3Place:
 
     def opening(self, name: str) -> str:
         """See `ObjectPlace`."""
-        return f"S3Objects({self.bucket(name)!r}, part_size={PART})"
+        url = f"http://127.0.0.1:{self.port}"
+        place = f"S3Bucket({name!r}, 'team-a/', {url!r}, 'us-east-1', {self.access_key!r}, 'secret')"
+        return f"S3Objects({place}, part_size={PART})"
 
     async def spoil(self, name: str, key: str, content: bytes) -> None:
         """See `ObjectPlace`."""

@@ -48,9 +48,9 @@ containers: ## Build the image and run the same assessment in the monolith and i
 	deploy/try_containers.sh
 
 lock: $(VENV)/.dev ## Resolve the locked versions again (needs uv)
-	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --group build --generate-hashes --python-version 3.11 \
+	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --extra s3 --extra azure --group build --generate-hashes --python-version 3.11 \
 	  --custom-compile-command "make lock" -o requirements/run.lock
-	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --group test --group lint --group build \
+	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --extra s3 --extra azure --group test --group lint --group build \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -c requirements/run.lock -o requirements/dev.lock
 
 clean: ## Remove what was built; data stays

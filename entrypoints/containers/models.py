@@ -30,9 +30,7 @@ from llama_mapper.entrypoints.settings import Settings
 if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
-    from llama_mapper.domain.kernel.objects import ObjectStore
     from llama_mapper.domain.kernel.signing import Signer, Verifier
-    from llama_mapper.entrypoints.containers.running import ReadinessCheck
 
 
 def _signer(directory: Path) -> Callable[[], Signer]:
@@ -133,19 +131,6 @@ def model_gauges(metrics: PrometheusMetrics, serving: ServingModels) -> None:
         "Models in service past the date of their deprecation.",
         serving.deprecated,
     )
-
-
-def objects_check(objects: ObjectStore) -> ReadinessCheck:
-    """Whether the object store answers."""
-
-    async def check() -> str | None:
-        try:
-            await objects.ping()
-        except ServiceError as error:
-            return error.message
-        return None
-
-    return check
 
 
 @dataclass(frozen=True, slots=True)

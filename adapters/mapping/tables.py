@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 from llama_mapper.adapters.platform.columns import ExactText, Moment
 
@@ -69,3 +69,33 @@ COST_ALERTS = Table(
     Column("spent", Float, nullable=False),
     Column("limit_usd", Float, nullable=False),
 )
+MODEL_VERSIONS = Table(
+    "model_versions",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("version", ExactText, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("digest", ExactText, nullable=False),
+    Column("manifest", ExactText, nullable=False),
+    Column("envelope", ExactText, nullable=False),
+)
+"""One row a version of a model, never changed; `number` is that of the event that registered it. Others: JSON."""
+
+MODEL_EVENTS = Table(
+    "model_events",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("step", ExactText, nullable=False),
+    Column("version", ExactText, nullable=False),
+    Column("stage", ExactText),
+    Column("who", ExactText, nullable=False),
+    Column("door", ExactText, nullable=False),
+    Column("keyless", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", ExactText, nullable=False),
+    Column("deprecated_on", Moment),
+)
+"""One row a step in the life of a model, never changed."""

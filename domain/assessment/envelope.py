@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from json import loads
 from typing import Any, NoReturn
 
-from llama_mapper.domain.assessment.canonical import canonical_json
 from llama_mapper.domain.assessment.ports import EvidenceSigner, EvidenceVerifier
 from llama_mapper.domain.contracts.assessment import EVIDENCE_PAYLOAD_TYPE, EvidenceEnvelope, EvidenceSignature
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import EvidenceError
-
-
-def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
-    """The bytes that DSSE signs: `DSSEv1`, then type and payload, each after its length in bytes."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+from llama_mapper.domain.kernel.signing import pre_authentication_encoding as pre_authentication_encoding
 
 
 def seal(payload: bytes, signer: EvidenceSigner) -> EvidenceEnvelope:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from llama_mapper.domain.assessment.canonical import canonical_json
 from llama_mapper.domain.contracts.analysis import AnalysisResponse, AttributedFinding, RiskScoringResult
 from llama_mapper.domain.contracts.mapping import MappedLabel, MappingResponse
 from llama_mapper.domain.contracts.orchestration import CoverageReport, OrchestrationResponse, Verdict
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import EvidenceError
 
 EVIDENCE_SCHEMA = "llama-mapper.evidence.v1"

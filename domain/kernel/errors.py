@@ -47,6 +47,12 @@ class ErrorCode(StrEnum):
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     CATALOGUE_INVALID = "CATALOGUE_INVALID"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
+    ARTIFACT_CORRUPTED = "ARTIFACT_CORRUPTED"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    MODEL_INVALID = "MODEL_INVALID"
+    MODEL_STATE = "MODEL_STATE"
+    MODEL_INCOMPATIBLE = "MODEL_INCOMPATIBLE"
+    MODEL_BELOW_GATE = "MODEL_BELOW_GATE"
     CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -164,6 +170,18 @@ class EvidenceError(ServiceError):
     default_code = ErrorCode.EVIDENCE_INVALID
 
 
+class ArtifactError(ServiceError):
+    """Stored bytes are not those of their digest; nothing uses them."""
+
+    default_code = ErrorCode.ARTIFACT_CORRUPTED
+
+
+class ModelRegistryError(ServiceError):
+    """A model's state, its figures or the catalogue beside it do not permit what was asked."""
+
+    default_code = ErrorCode.MODEL_STATE
+
+
 _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.POLICY_NOT_FOUND: PolicyEnforcementError,
     ErrorCode.POLICY_INVALID: PolicyEnforcementError,
@@ -177,6 +195,10 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.DETECTOR_NOT_FOUND: NotFoundError,
     ErrorCode.DETECTOR_INVALID: ValidationError,
     ErrorCode.DETECTOR_PROBE_FAILED: OrchestrationError,
+    ErrorCode.MODEL_NOT_FOUND: NotFoundError,
+    ErrorCode.MODEL_INVALID: ValidationError,
+    ErrorCode.MODEL_INCOMPATIBLE: ModelRegistryError,
+    ErrorCode.MODEL_BELOW_GATE: ModelRegistryError,
     ErrorCode.CONTENT_TOO_LARGE: ValidationError,
     ErrorCode.UNPROCESSABLE_CONTENT: ValidationError,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ValidationError,
@@ -201,6 +223,8 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         ConfigurationError,
         CatalogueError,
         EvidenceError,
+        ArtifactError,
+        ModelRegistryError,
     )
 }
 

@@ -18,6 +18,7 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    models,
     openapi,
     plugins,
     policies,
@@ -53,6 +54,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(schemas.app, name="schemas")
+app.add_typer(models.app, name="models")
 
 
 def _version(asked: bool) -> None:

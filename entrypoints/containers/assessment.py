@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 
-from llama_mapper.adapters.assessment.ed25519_signer import load_or_create_signer
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
+from llama_mapper.adapters.platform.ed25519_signer import load_or_create_signer
 from llama_mapper.domain.assessment.service import AssessmentService
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.mapping import MappingApi

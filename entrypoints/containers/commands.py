@@ -21,7 +21,7 @@ def verify_evidence(file: Path, public_key: Path | None, settings: Settings) -> 
 
     Raises `EVIDENCE_INVALID` if it is not, `CONFIGURATION_INVALID` if the file or the key cannot be read.
     """
-    from llama_mapper.adapters.assessment.ed25519_signer import PUBLIC_KEY_FILE, load_public_keys
+    from llama_mapper.adapters.platform.ed25519_signer import PUBLIC_KEY_FILE, load_public_keys
     from llama_mapper.domain.assessment.envelope import verify_envelope
 
     try:

@@ -11,6 +11,7 @@ from llama_mapper.entrypoints.containers.assessment import running_assessment
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.jobs import running_jobs
 from llama_mapper.entrypoints.containers.mapping import running_mapping
+from llama_mapper.entrypoints.containers.models import model_gauges, running_models
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
@@ -42,6 +43,8 @@ async def running_monolith(
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
+        models = await stack.enter_async_context(running_models(platform, mapping.database()))
+        model_gauges(platform.metrics(), models.serving())
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
         )
@@ -59,6 +62,7 @@ async def running_monolith(
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            models=models.registry(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,
@@ -75,6 +79,7 @@ async def running_monolith(
                 **plugin_notes(orchestration.plugins()),
                 **mapping.watch().notes(),
                 **shared.notes(),
+                **models.serving().notes(),
             },
             wait_for_detectors=pool.wait_ready,
         )

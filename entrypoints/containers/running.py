@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
+    from llama_mapper.domain.mapping.models.service import ModelRegistry
     from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -54,6 +55,7 @@ class Running:
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
     costs: CostApi | None = None
+    models: ModelRegistry | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None

@@ -90,13 +90,16 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
+    from llama_mapper.entrypoints.containers.models import model_gauges, running_models
 
     platform = PlatformContainer(settings=settings)
     async with (
         open_database(platform.database()) as keys,
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
+        running_models(platform, mapping.database()) as models,
     ):
+        model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
         yield Running(
@@ -104,6 +107,8 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            models=models.registry(),
+            operator_tenant=settings.operator_tenant,
             checks=checks,
-            notes=lambda: {**shared.notes(), **mapping.watch().notes()},
+            notes=lambda: {**shared.notes(), **mapping.watch().notes(), **models.serving().notes()},
         )

@@ -17,6 +17,7 @@ _MEANING = {
     202: "Accepted: it runs in the background.",
     206: "The answer; coverage is below the policy's threshold.",
 }
+_LONGEST = {"path": 256}
 _REF = "#/components/schemas/{model}"
 
 _IDEMPOTENCY_KEY = {
@@ -107,8 +108,15 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         if operation.example:
             media["example"] = operation.example
         document["requestBody"] = {"required": True, "content": {operation.request_media_type: media}}
+    if operation.binary_request:
+        document["requestBody"] = {"required": True, "content": {operation.request_media_type: {"schema": {}}}}
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "maxLength": _LONGEST.get(name, 128)},
+        }
         for name in _path_parameters(operation.path)
     ]
     parameters += [

@@ -93,6 +93,10 @@ class Operation:
     response_media_type: str = "application/json"
     idempotent: Idempotent | None = None
     error_form: ErrorForm | None = None
+    binary_request: bool = False
+    """Whether the body is any bytes, of `request_media_type`."""
+    timeout_s: float | None = None
+    """Seconds that it may take, where that is not what others may."""
 
     @property
     def all_errors(self) -> tuple[ErrorCode, ...]:
@@ -118,7 +122,8 @@ def routes_of(
     by_path: dict[str, dict[str, Endpoint]] = {}
     names: dict[str, str] = {}
     for operation in operations:
-        endpoint = _endpoint_of(operation, authenticator, timeout_s, limits, idempotency, schemas)
+        own_timeout_s = timeout_s if operation.timeout_s is None else operation.timeout_s
+        endpoint = _endpoint_of(operation, authenticator, own_timeout_s, limits, idempotency, schemas)
         by_path.setdefault(operation.path, {})[operation.method] = endpoint
         names.setdefault(operation.path, operation.id)
     return [_route(path, endpoints, names[path]) for path, endpoints in by_path.items()]
@@ -224,4 +229,5 @@ class _Segment(StringConvertor):
 
 def _routed(path: str) -> str:
     CONVERTOR_TYPES.setdefault("segment", _Segment())
-    return re.sub(r"{(\w+)}", r"{\1:segment}", path)
+    # A parameter named `path` is one: it takes the rest, slashes included.
+    return re.sub(r"{(\w+)}", r"{\1:segment}", path).replace("{path:segment}", "{path:path}")

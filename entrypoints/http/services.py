@@ -19,6 +19,7 @@ from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
@@ -119,6 +120,10 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
+    if running.models is not None:
+        operations += model_operations(
+            running.models, running.operator_tenant, settings.artifact_limit, settings.artifact_timeout_s
+        )
     return operations
 
 
@@ -140,5 +145,6 @@ def monolith_openapi() -> dict[str, Any]:
         *validation_operations(unused, 0),
         *cost_operations(unused),
         *mapping_operations(unused, unused, 0),
+        *model_operations(unused, "", 0, 0.0),
     ]
     return openapi_document(operations, service_version())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mapper.adapters.assessment.ed25519_signer import load_or_create_signer
+from llama_mapper.adapters.platform.ed25519_signer import load_or_create_signer
 from tests.e2e.conftest import Guarded
 from tests.support.servers import run_cli
 

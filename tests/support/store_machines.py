@@ -29,6 +29,11 @@ _SETTINGS = settings(
 )
 
 
+def machine_settings(**more: Any) -> settings:
+    """The settings of a state machine, with these instead of the usual ones."""
+    return settings(_SETTINGS, **more)
+
+
 class StoreMachine(RuleBasedStateMachine):
     """A store beside a model of it; each example has an empty database of `context` as `self.database`."""
 

@@ -132,7 +132,7 @@ def test_a_broken_rule_is_caught(broken: Path, rule: str) -> None:
     )
 
 
-def test_the_domain_imports_only_the_standard_library_pydantic_and_orjson() -> None:
+def test_the_domain_imports_only_the_standard_library_pydantic_orjson_and_semver() -> None:
     graph = grimp.build_graph("llama_mapper", include_external_packages=True, cache_dir=None)
     imported = {
         (target.split(".")[0], module.removeprefix("llama_mapper.domain."))
@@ -140,8 +140,9 @@ def test_the_domain_imports_only_the_standard_library_pydantic_and_orjson() -> N
         for target in graph.find_modules_directly_imported_by(module)
         if not target.startswith("llama_mapper")
     }
-    assert {library for library, _ in imported} - sys.stdlib_module_names == {"pydantic", "orjson"}
+    assert {library for library, _ in imported} - sys.stdlib_module_names == {"pydantic", "orjson", "semver"}
+    assert {module for library, module in imported if library == "semver"} == {"mapping.models.versions"}
     assert {module for library, module in imported if library == "orjson"} == {
         "contracts.json_form",
-        "assessment.canonical",
+        "kernel.canonical",
     }

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
+from llama_mapper.adapters.mapping.sql_models import SqlModels
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
@@ -17,12 +18,22 @@ from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
 from llama_mapper.domain.contracts.costs import BudgetRequest
+from llama_mapper.domain.contracts.models import (
+    ModelArtifact,
+    ModelDoor,
+    ModelKind,
+    ModelManifest,
+    ModelStage,
+    ModelStep,
+)
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.costs.budgets import reached
 from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
+from llama_mapper.domain.mapping.models.events import Event as ModelEvent
+from llama_mapper.domain.mapping.models.events import StoredVersion
 from llama_mapper.domain.mapping.ports import UnknownLabel
 from llama_mapper.domain.orchestration.lifecycle.events import Event
 from llama_mapper.domain.orchestration.ports import PolicyBundle
@@ -38,6 +49,8 @@ TENANT_TABLES = [
     ("mapping", "cost_batches"),
     ("mapping", "cost_budgets"),
     ("mapping", "cost_alerts"),
+    ("mapping", "model_versions"),
+    ("mapping", "model_events"),
     ("orchestration", "policy_bundles"),
     ("orchestration", "policy_events"),
 ]
@@ -55,6 +68,18 @@ async def _spend(ledger: SqlCostLedger) -> None:
     await ledger.alert("acme", alert)
 
 
+async def _register(database: Database, owner: str) -> None:
+    manifest = ModelManifest(
+        name="m",
+        version="1.0.0",
+        kind=ModelKind.MAPPER,
+        base_model="tiny",
+        artifacts=(ModelArtifact(path="a", sha256="0" * 64, size=0),),
+    )
+    event = ModelEvent(1, ModelStep.REGISTERED, "1.0.0", ModelStage.CANDIDATE, "anna", ModelDoor.HTTP, False, NOON)
+    await SqlModels(database).append(owner, "m", event, StoredVersion(manifest, "sha256:0", b"{}"))
+
+
 async def _fill(database: Database) -> None:
     match database.context:
         case "assessment":
@@ -64,6 +89,7 @@ async def _fill(database: Database) -> None:
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
             await _spend(SqlCostLedger(database))
+            await _register(database, "acme")
         case "orchestration":
             await _draft(database, "acme")
 
@@ -91,15 +117,24 @@ async def test_raw_sql_sees_and_touches_only_the_tenant_that_is_set(
         await database.close()
 
 
-@pytest.mark.parametrize("table", ["policy_bundles", "policy_events"])
+@pytest.mark.parametrize(
+    ("context", "table"),
+    [
+        ("orchestration", "policy_bundles"),
+        ("orchestration", "policy_events"),
+        ("mapping", "model_versions"),
+        ("mapping", "model_events"),
+    ],
+)
 async def test_what_everyone_owns_is_seen_by_all_tenants_and_changed_by_none(
-    postgres_place: PostgresPlace, table: str
+    postgres_place: PostgresPlace, context: str, table: str
 ) -> None:
-    database = await postgres_place.fresh("orchestration")
+    database = await postgres_place.fresh(context)
     count = text(f"SELECT count(*) FROM {table}")
+    add = _draft if context == "orchestration" else _register
     try:
-        await _draft(database, EVERYONE)
-        await _draft(database, "acme")
+        await add(database, EVERYONE)
+        await add(database, "acme")
         for tenant, visible in (("acme", 2), ("globex", 1), (EVERYONE, 1)):
             async with database.reading(tenant) as connection:
                 assert await connection.scalar(count) == visible, tenant

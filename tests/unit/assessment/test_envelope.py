@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.adapters.assessment.ed25519_signer import Ed25519Signer, Ed25519Verifier
-from llama_mapper.domain.assessment.canonical import canonical_json
+from llama_mapper.adapters.platform.ed25519_signer import Ed25519Signer, Ed25519Verifier
 from llama_mapper.domain.assessment.envelope import (
     envelope_bytes,
     pre_authentication_encoding,
@@ -21,6 +20,7 @@ from llama_mapper.domain.assessment.envelope import (
 )
 from llama_mapper.domain.assessment.evidence import evidence_document
 from llama_mapper.domain.contracts.assessment import EVIDENCE_PAYLOAD_TYPE
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import ErrorCode, EvidenceError
 from tests.support.records import Found, assessment
 

@@ -11,10 +11,10 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.domain.assessment.canonical import canonical_json
 from llama_mapper.domain.assessment.evidence import EVIDENCE_SCHEMA, evidence_document
 from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.orchestration import DetectorStatus
+from llama_mapper.domain.kernel.canonical import canonical_json
 from llama_mapper.domain.kernel.errors import EvidenceError
 from tests.support.records import GDPR, SOC2, Found, assessment
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from llama_mapper.adapters.assessment.ed25519_signer import (
+from llama_mapper.adapters.platform.ed25519_signer import (
     PRIVATE_KEY_FILE,
     PUBLIC_KEY_FILE,
     load_or_create_signer,

@@ -1,0 +1,1 @@
+"""Object stores, each named for role, then technology."""

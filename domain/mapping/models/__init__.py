@@ -1,0 +1,1 @@
+"""The registry of models: versions, their life, and what they fit."""

@@ -48,7 +48,9 @@ class TritonServer:
         """Start, and wait until everything is loaded."""
         self._starts += 1
         self._run.mkdir(parents=True)
-        command = [str(part) for part in (*self._command, "--folder", self._run, "--start-limit", limit_s, "--exit-limit", 1)]
+        command = [
+            str(part) for part in (*self._command, "--folder", self._run, "--start-limit", limit_s, "--exit-limit", 1)
+        ]
         with (self._folder / "triton.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment_of_models(), stdout=log, stderr=log)
         until = time.monotonic() + limit_s + 30

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,8 +153,16 @@ def _gguf(model: ModelSettings) -> Generation:
             parallel=model.parallel,
             threads=model.threads,
             adapters={name: path for name, path in model.adapters.items() if path is not None},
-        )
+        ),
+        partial(_log_problem, model.path),
     )
+
+
+def _log_problem(path: Path | None, problem: str) -> None:
+    import structlog
+
+    logger = structlog.get_logger("llama_mapper.generation")
+    logger.warning("model_not_loaded", file=None if path is None else path.name, reason=problem)
 
 
 def _require(package: str, extra: str) -> None:

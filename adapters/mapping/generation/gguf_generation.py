@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -48,11 +48,12 @@ class GgufGeneration:
 
     While the model loads, `unready` says `MODEL_NOT_LOADED` and questions wait within their time. A worker that died
     is started again by the next question; one that could not load, not before five seconds have passed. `problem` says
-    in words why there is none.
+    in words why there is none, and `on_problem` is told it each time that loading failed.
     """
 
-    def __init__(self, model: GgufModel) -> None:
+    def __init__(self, model: GgufModel, on_problem: Callable[[str], None] | None = None) -> None:
         self._model = model
+        self._on_problem = on_problem
         self._process: asyncio.subprocess.Process | None = None
         self._served: OpenAiGeneration | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -164,8 +165,8 @@ class GgufGeneration:
                     )
                 )
                 return
-        self._failed_at = monotonic()
         await self._end()
+        self._failed()
 
     async def _loaded(self, process: asyncio.subprocess.Process, told: str) -> str | None:
         written, read = cast("asyncio.StreamWriter", process.stdin), cast("asyncio.StreamReader", process.stdout)
@@ -217,7 +218,12 @@ class GgufGeneration:
         self._starting = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self.problem = f"the process for the model could not be started ({type(error).__name__})"
-            self._failed_at = monotonic()
+            self._failed()
+
+    def _failed(self) -> None:
+        self._failed_at = monotonic()
+        if self._on_problem is not None and self.problem is not None:
+            self._on_problem(self.problem)
 
 
 def _environment(threads: int) -> dict[str, str]:

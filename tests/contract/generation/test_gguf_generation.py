@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -18,8 +18,8 @@ from tests.contract.generation.contract import ENOUGH_S, GenerationContract, Ope
 
 
 @asynccontextmanager
-async def unloaded(model: GgufModel) -> AsyncIterator[GgufGeneration]:
-    generation = GgufGeneration(model)
+async def unloaded(model: GgufModel, on_problem: Callable[[str], None] | None = None) -> AsyncIterator[GgufGeneration]:
+    generation = GgufGeneration(model, on_problem)
     try:
         yield generation
     finally:
@@ -51,9 +51,11 @@ async def test_the_version_is_the_files_digest(tiny_model: Path) -> None:
 
 
 async def test_another_file_than_the_configured_one_is_not_loaded(tiny_model: Path) -> None:
-    async with unloaded(GgufModel(tiny_model, sha256="0" * 64)) as generation:
+    told: list[str] = []
+    async with unloaded(GgufModel(tiny_model, sha256="0" * 64), told.append) as generation:
         assert await generation.generate([asking()], within_s=ENOUGH_S) == [GenerationFault.MODEL_NOT_LOADED]
         assert generation.problem == "the SHA-256 of the model's file is not the configured one"
+        assert told == [generation.problem]
         assert await generation.model_version() == "unknown"
 
 

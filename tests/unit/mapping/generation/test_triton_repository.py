@@ -11,7 +11,6 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from llama_mapper.adapters.mapping.generation.chat_templates import ChatTemplate
 from llama_mapper.adapters.mapping.generation.triton_tensors import shape_of
 
 TRITON = Path(__file__).parents[4] / "deploy" / "triton"
@@ -75,4 +74,4 @@ def test_the_launcher_replaces_parameters_and_adds_others() -> None:
         parsed = text_format.Parse(filled(text, {"weights": 'a"\\1', "new": "x"}), model_config_pb2.ModelConfig())
         assert parsed.parameters["weights"].string_value == 'a"\\1'
         assert parsed.parameters["new"].string_value == "x"
-        assert shape_of(parsed).template in ChatTemplate
+        assert shape_of(parsed).template is not None

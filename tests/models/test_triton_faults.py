@@ -127,6 +127,21 @@ async def test_no_more_than_so_many_requests_are_under_way(odd: TritonServer) ->
         assert good(await asked(few, "good")).text == '"pear"'
 
 
+async def test_what_is_under_way_when_it_is_closed_is_unavailable(odd: TritonServer) -> None:
+    for model in ("odd", "plain"):
+        closing = TritonGeneration(TritonModel(odd.address, model))
+        good((await closing.generate([asking("good", schema=None)], within_s=ENOUGH_S))[0])
+        whole = asyncio.create_task(asked(closing, "slow"))
+        pieces = asyncio.create_task(streamed(closing, "piece slow"))
+        await asyncio.sleep(0.3)
+        began = monotonic()
+        await closing.close()
+        assert await whole is GenerationFault.UNAVAILABLE
+        with pytest.raises(ModelServingError, match="unavailable"):
+            await pieces
+        assert monotonic() - began < IN_TIME_S
+
+
 async def test_a_model_that_the_server_does_not_have_is_not_loaded(odd: TritonServer) -> None:
     async with generating(TritonModel(odd.address, "no-such-model")) as lost:
         assert await lost.unready() is GenerationFault.MODEL_NOT_LOADED

@@ -101,5 +101,10 @@ async def bounded(until: float, adapter: str | None = None) -> AsyncIterator[flo
         raise Faulty(fault_of(error.status() or "", error.message() or "", adapter)) from None  # it may quote
     except grpc.aio.AioRpcError as error:
         raise Faulty(fault_of(error.code().name, error.details() or "", adapter)) from None
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Faulty(GenerationFault.UNAVAILABLE) from error  # not we were cancelled, but the call: by `close`
     except (grpc.aio.UsageError, asyncio.InvalidStateError, grpc.RpcError) as error:
         raise Faulty(GenerationFault.UNAVAILABLE) from error  # closed meanwhile

@@ -90,15 +90,13 @@ def answer_of(result: Any, prompt: Prompt) -> Generated:
     text = text_of(result)
     if prompt.schema is not None and not is_bound(text, prompt.schema):
         raise malformed()
-    chance = _only(result, "cumulative_logprob")
-    known = chance is not None and math.isfinite(chance)
     return Generated(
         text=text,
         prompt_tokens=_count(_only(result, "num_input_tokens")),
         completion_tokens=_count(_only(result, "num_output_tokens")),
-        truncated=_only(result, "finish_reason") == b"length",
-        log_probability=min(0.0, float(chance)) if known else None,
-        places=_places(_only(result, "logprobs"), text) if prompt.likely_tokens else (),
+        truncated=_bytes(_only(result, "finish_reason")) == b"length",
+        log_probability=_chance(_only(result, "cumulative_logprob")),
+        places=_places(_bytes(_only(result, "logprobs")), text) if prompt.likely_tokens else (),
     )
 
 
@@ -139,7 +137,22 @@ def _count(value: Any) -> int:
     return int(value)
 
 
-def _places(told: Any, text: str) -> tuple[Mapping[str, float], ...]:
+def _bytes(value: Any) -> bytes | None:
+    if value is not None and not isinstance(value, bytes):
+        raise malformed()
+    return value
+
+
+def _chance(value: Any) -> float | None:
+    """Not a number is what a server says that did not look."""
+    if value is None:
+        return None
+    if not hasattr(value, "dtype") or value.dtype.kind != "f":
+        raise malformed()
+    return min(0.0, float(value)) if math.isfinite(value) else None
+
+
+def _places(told: bytes | None, text: str) -> tuple[Mapping[str, float], ...]:
     import orjson
 
     if told is None or told == b"null":

@@ -198,6 +198,7 @@ def model_operations(
                 ErrorCode.CONTENT_TOO_LARGE,
                 ErrorCode.ARTIFACT_CORRUPTED,
                 ErrorCode.MODEL_STATE,
+                ErrorCode.NOT_FOUND,
             ),
             query=(_OWNER,),
             headers=(_CONTENT_DIGEST,),

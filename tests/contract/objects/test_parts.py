@@ -97,6 +97,20 @@ async def test_s3_never_goes_on_with_an_upload_of_other_bytes(
     assert await store.discard_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 1
 
 
+async def test_s3_sends_a_part_again_whose_bytes_were_others(
+    s3_place: tuple[CountingS3, S3Place, str], big: Path, tmp_path: Path
+) -> None:
+    store, _, _ = s3_place
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"?" + big.read_bytes()[1:])
+    with pytest.raises(Cut):
+        await store.put("big", cut_after(broken, 2 * PART + 1), sha256_of(big))
+    store.asked.clear()
+    await store.put("big", big, sha256_of(big))
+    assert store.asked.count("upload_part") == 3
+    assert hashlib.sha256(b"".join([each async for each in store.read("big")])).hexdigest() == sha256_of(big)
+
+
 async def test_s3_begins_anew_when_the_upload_was_discarded(
     s3_place: tuple[CountingS3, S3Place, str], big: Path
 ) -> None:

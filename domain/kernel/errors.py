@@ -45,6 +45,8 @@ class ErrorCode(StrEnum):
     UPSTREAM_INVALID_RESPONSE = "UPSTREAM_INVALID_RESPONSE"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     CATALOGUE_INVALID = "CATALOGUE_INVALID"
+    RELEASE_GATE_FAILED = "RELEASE_GATE_FAILED"
+    RELEASE_STATE = "RELEASE_STATE"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
     CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -186,6 +188,8 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,
     ErrorCode.UPSTREAM_INVALID_RESPONSE: LinkError,
+    ErrorCode.RELEASE_GATE_FAILED: MappingError,
+    ErrorCode.RELEASE_STATE: MappingError,
 } | {
     kind.default_code: kind
     for kind in (

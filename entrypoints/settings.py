@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from llama_mapper.domain.contracts.base import CONTENT_LIMIT, Identifier, TenantId
 from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
+from llama_mapper.domain.contracts.releases import MetricName, VariantKind
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
@@ -210,6 +211,24 @@ class Settings(BaseSettings):
 
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 10.0
     """Seconds that a receiver has to answer."""
+
+    release_minimums: Annotated[dict[VariantKind, dict[MetricName, float]], Field(max_length=16)] = Field(
+        default_factory=lambda: {
+            VariantKind.MODEL: {"level2_accuracy": 0.5},
+            VariantKind.STRATEGY: {"level2_accuracy": 0.5},
+            VariantKind.PROMPT: {"level2_accuracy": 0.5},
+        }
+    )
+    """Figures of its evaluation that a version must reach to be released, by its kind: in a TOML file a table
+    `[release_minimums.model]`, in the environment JSON."""
+
+    release_maximums: Annotated[dict[VariantKind, dict[MetricName, float]], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    """Figures that it must not exceed."""
+
+    release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
+    """Seconds between two looks at the gates of the releases under way."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""

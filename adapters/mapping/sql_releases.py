@@ -89,9 +89,7 @@ class SqlReleases:
             if event.settles is not None:
                 own = select(func.count()).where(_EVENT.kind == event.kind.value, _EVENT.settles.is_not(None))
                 row["settled_after"] = await connection.scalar(own)
-            insert = self._insert(RELEASE_EVENTS).on_conflict_do_nothing(
-                index_elements=[_EVENT.release_id, _EVENT.number]
-            )
+            insert = self._insert(RELEASE_EVENTS).on_conflict_do_nothing()
             if (await connection.execute(insert.returning(_EVENT.number), row)).first() is None:
                 return False
             if not event.holds:

@@ -130,7 +130,7 @@ class EvaluationSummary(Contract):
     """What the version's evaluation found, and the digest of the whole report."""
 
     digest: Digest
-    figures: Annotated[dict[MetricName, Figure], Field(max_length=128)]
+    figures: Annotated[dict[MetricName, Figure], Field(max_length=512)]
 
 
 class ReleaseGates(Contract):

@@ -13,6 +13,7 @@ from llama_mapper.entrypoints.cli import (
     db,
     detectors,
     evidence,
+    experiments,
     health,
     jobs,
     keys,
@@ -21,6 +22,7 @@ from llama_mapper.entrypoints.cli import (
     plugins,
     policies,
     policy_tools,
+    releases,
     schemas,
     serve,
 )
@@ -49,6 +51,8 @@ app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(releases.app, name="releases")
+app.add_typer(experiments.app, name="experiments")
 
 
 def _version(asked: bool) -> None:

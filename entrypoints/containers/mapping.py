@@ -11,6 +11,7 @@ from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -19,6 +20,7 @@ class MappingContainer(containers.DeclarativeContainer):
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
     reviews = providers.Singleton(SqlReviewQueue, database)
+    releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -32,5 +34,8 @@ class MappingContainer(containers.DeclarativeContainer):
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
     """The context with its database open."""
     container = MappingContainer(platform=platform)
-    async with open_database(container.database()):
+    async with (
+        open_database(container.database()),
+        running_releases(container.releases(), platform.metrics()),
+    ):
         yield container

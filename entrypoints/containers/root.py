@@ -66,12 +66,15 @@ async def running_monolith(
             },
             registry=orchestration.registry(),
             desk=orchestration.desk(),
+            releases=mapping.releases().service,
+            experiments=mapping.releases().experiments,
             operator_tenant=settings.operator_tenant,
             notes=lambda: {
                 **detector_notes(pool, fleet),
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
                 **shared.notes(),
+                **mapping.releases().notes(),
             },
             wait_for_detectors=pool.wait_ready,
         )

@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.detectors import detector_operations
+from llama_mapper.entrypoints.http.experiments import experiment_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
@@ -24,6 +25,7 @@ from llama_mapper.entrypoints.http.orchestration import orchestration_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.releases import release_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
@@ -110,6 +112,10 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
+    if running.releases is not None:
+        operations += release_operations(running.releases, running.operator_tenant)
+    if running.experiments is not None:
+        operations += experiment_operations(running.experiments, running.operator_tenant)
     return operations
 
 
@@ -128,5 +134,7 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_operations(unused),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
+        *release_operations(unused, ""),
+        *experiment_operations(unused, ""),
     ]
     return openapi_document(operations, service_version())

@@ -44,15 +44,18 @@ def _told(name: str, value: float | None, relation: str, bound: float) -> str:
     return f"{name} must be {relation} {bound:g} and is {'missing' if value is None else format(value, 'g')}"
 
 
-class Admission:
-    """Finds a version's evaluation and holds it against the gate.
+_NO_BOUNDS = AdmissionGate()
 
-    Where evaluations are registered, the registered one counts and what a caller brings must be the same; elsewhere
-    the caller's counts.
+
+class Admission:
+    """Finds a version's evaluation and holds it against the gate of its kind.
+
+    A kind without a gate of its own needs an evaluation all the same. Where evaluations are registered, the registered
+    one counts and what a caller brings must be the same; elsewhere the caller's counts.
     """
 
-    def __init__(self, gate: AdmissionGate, registered: EvaluationRecords | None = None) -> None:
-        self._gate = gate
+    def __init__(self, gates: Mapping[VariantKind, AdmissionGate], registered: EvaluationRecords | None = None) -> None:
+        self._gates = gates
         self._registered = registered
 
     async def require(
@@ -67,5 +70,5 @@ class Admission:
                     ErrorCode.RELEASE_GATE_FAILED,
                 )
             evaluation = known
-        self._gate.require(version, evaluation)
+        self._gates.get(kind, _NO_BOUNDS).require(version, evaluation)
         return evaluation

@@ -53,6 +53,8 @@ class ReleaseController:
         self._interval_s = interval_s
         self._on_failure = on_failure
         self._owner = new_id("ctl")
+        self._mark: int | None = None
+        self._is_idle = True
 
     async def run(self) -> None:
         """Look after them until cancelled; what fails is tried again in the next round."""
@@ -64,7 +66,12 @@ class ReleaseController:
             await asyncio.sleep(self._interval_s)
 
     async def round(self) -> bool:
-        """Judge all once; whether this process leads."""
+        """Judge all once; whether this process leads. Where nothing is under way nothing is written."""
+        if (mark := await self._records.mark()) != self._mark:
+            standing = await self._records.standing()
+            self._mark, self._is_idle = standing.mark, not standing.live
+        if self._is_idle and mark == self._mark:
+            return False
         now = self._clock()
         if not await self._records.lead(self._owner, now, now + timedelta(seconds=_LEASE_ROUNDS * self._interval_s)):
             return False

@@ -16,6 +16,7 @@ from llama_mapper.adapters.mapping.memory_releases import MemoryReleases
 from llama_mapper.adapters.mapping.sql_releases import SqlReleases
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.domain.contracts.releases import (
+    Estimate,
     GateFigure,
     GateState,
     Metric,
@@ -25,7 +26,6 @@ from llama_mapper.domain.contracts.releases import (
     Start,
     VariantKind,
 )
-from llama_mapper.domain.contracts.releases import Estimate as EstimateModel
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, StoreError
 from llama_mapper.domain.mapping.releases.events import Event, slot_of
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
@@ -42,7 +42,7 @@ EFFECT = GateFigure(
     arm="candidate",
     candidate=0.5,
     baseline=None,
-    effect=EstimateModel(value=0.1, low=None, high=0.2),
+    effect=Estimate(value=0.1, low=None, high=0.2),
     limit=0.0,
     state=GateState.UNDECIDED,
     evidence=1.5,

@@ -257,9 +257,7 @@ async def test_a_suite_passes_a_version_that_knows_enough_labels(stage: Scripted
 
 
 async def test_a_suite_without_cases_passes_nothing() -> None:
-    assert not (
-        await LabelSuite(lambda _: ScriptedStage("v2"), lambda: [], least=0.0, within_s=1.0).run(MODEL, "v2")
-    ).passed
+    assert not (await LabelSuite(lambda _: ScriptedStage("v2"), list, least=0.0, within_s=1.0).run(MODEL, "v2")).passed
 
 
 async def test_a_look_up_takes_microseconds() -> None:

@@ -142,8 +142,9 @@ class ReleaseGates(Contract):
     """Rise of the share of labels without an answer."""
     error_rise: Rate | None = 0.02
     """Rise of the share of requests that failed."""
-    agreement_least: Rate | None = None
-    """Least share of labels, asked of both, for which both say the same."""
+    agreement_least: Rate | None = 0.5
+    """Least share of labels, asked of both, for which both say the same. A better version disagrees, too: it is a bound
+    for what is broken."""
     latency_ratio: Annotated[float, Field(ge=1.0, le=1000.0)] | None = 2.0
     """The candidate's 95th percentile of latency over the stable one's; 1.42 and less can hardly be proven, since
     latencies are known to a fifth."""

@@ -153,7 +153,7 @@ def release_operations(api: ReleaseApi, operator_tenant: str) -> list[Operation]
             scope=Scope.ADMIN,
             handler=validate,
             responses={200: (ReleaseValidation,)},
-            errors=(ErrorCode.NOT_FOUND, ErrorCode.RELEASE_STATE, ErrorCode.CONFLICT),
+            errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.RELEASE_STATE, ErrorCode.CONFLICT),
         ),
         _step(
             "switchRelease",

@@ -19,7 +19,7 @@ from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.ids import new_id
 from llama_mapper.domain.mapping.releases.decisions import decided
 from llama_mapper.domain.mapping.releases.events import Log, plan_of
-from llama_mapper.domain.mapping.releases.gates import canary_gates, experiment_effects
+from llama_mapper.domain.mapping.releases.gates import judged
 from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger, Taken
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
 from llama_mapper.domain.mapping.releases.states import CANDIDATE, Position
@@ -84,13 +84,10 @@ class ReleaseController:
         if isinstance(plan, BlueGreenStart):
             return
         tallies = await self._records.tallies(release_id)
-        if not isinstance(plan, CanaryStart):
-            # Off the event loop: an experiment of many arms takes tens of milliseconds.
-            effects = await asyncio.to_thread(experiment_effects, plan, tallies)
-            await self._point(release_id, tallies, effects)
-            return
-        gates = await asyncio.to_thread(canary_gates, plan, tallies)
+        gates = await judged(plan, tallies)
         await self._point(release_id, tallies, gates)
+        if not isinstance(plan, CanaryStart):
+            return
         requests = tallies.get(CANDIDATE, Tally()).requests
 
         def choose(position: Position) -> Taken | None:

@@ -13,7 +13,7 @@ from llama_mapper.domain.contracts.releases import (
 )
 from llama_mapper.domain.mapping.releases.admission import Admission
 from llama_mapper.domain.mapping.releases.events import Log, experiment_plan_of
-from llama_mapper.domain.mapping.releases.gates import experiment_effects
+from llama_mapper.domain.mapping.releases.gates import judged
 from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger, Taken
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
 from llama_mapper.domain.mapping.releases.telling import experiment_of
@@ -51,11 +51,11 @@ class ExperimentService:
         """See `ExperimentApi.conclude`."""
         log = await self._records.log(experiment_id)
         plan = experiment_plan_of(log)
-        effects = experiment_effects(plan, await self._records.tallies(experiment_id))
+        effects = await judged(plan, await self._records.tallies(experiment_id))
         taken = Taken(ReleaseStep.CONCLUDED, asked.note, effects=effects)
         return await self._shown(await self._ledger.take(log, lambda _: taken, actor))
 
     async def _shown(self, log: Log) -> Experiment:
         plan = experiment_plan_of(log)
         tallies = await self._records.tallies(log[0].release_id)
-        return experiment_of(log, tallies, experiment_effects(plan, tallies))
+        return experiment_of(log, tallies, await judged(plan, tallies))

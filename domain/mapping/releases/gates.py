@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from math import exp, inf
 
 from llama_mapper.domain.contracts.releases import (
     AbStart,
+    BlueGreenStart,
     CanaryStart,
     Direction,
     Estimate,
@@ -15,6 +17,7 @@ from llama_mapper.domain.contracts.releases import (
     Metric,
     ReleaseGates,
     ShadowStart,
+    Start,
 )
 from llama_mapper.domain.mapping.releases.latencies import percentile
 from llama_mapper.domain.mapping.releases.sequential import (
@@ -30,6 +33,15 @@ from llama_mapper.domain.mapping.releases.tally import Tally
 TAIL = 0.95
 _RISES = {"schema_validity_drop": "schema_valid", "abstention_rise": "abstained", "error_rise": "errors"}
 _MOST_EVIDENCE = 690.0  # e^690 is below the largest float
+
+
+async def judged(plan: Start, tallies: Mapping[str, Tally]) -> tuple[GateFigure, ...]:
+    """A canary's gates or an experiment's effects, computed in a thread: many arms take tens of milliseconds."""
+    if isinstance(plan, CanaryStart):
+        return await asyncio.to_thread(canary_gates, plan, tallies)
+    if isinstance(plan, BlueGreenStart):
+        return ()
+    return await asyncio.to_thread(experiment_effects, plan, tallies)
 
 
 def canary_gates(plan: CanaryStart, tallies: Mapping[str, Tally]) -> tuple[GateFigure, ...]:

@@ -162,4 +162,3 @@ def _times_log(count: float, share: float) -> float:
     if count <= 0.0:
         return 0.0
     return count * log(share) if share > 0.0 else -inf
-

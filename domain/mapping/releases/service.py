@@ -22,7 +22,7 @@ from llama_mapper.domain.kernel.errors import ErrorCode, MappingError, NotFoundE
 from llama_mapper.domain.mapping.releases.admission import Admission
 from llama_mapper.domain.mapping.releases.decisions import decided, told
 from llama_mapper.domain.mapping.releases.events import Log, release_plan_of
-from llama_mapper.domain.mapping.releases.gates import canary_gates
+from llama_mapper.domain.mapping.releases.gates import judged
 from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger, Taken
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords, ValidationSuite
 from llama_mapper.domain.mapping.releases.states import CANDIDATE, Position, position_of, require_step
@@ -59,7 +59,7 @@ class ReleaseService:
         """See `ReleaseApi.advance`."""
         log = await self._read(release_id)
         plan, tallies = release_plan_of(log), await self._records.tallies(release_id)
-        gates = canary_gates(plan, tallies) if isinstance(plan, CanaryStart) else ()
+        gates = await judged(plan, tallies)
         failing = [told(gate) for gate in gates if gate.state is GateState.FAILING]
         begun = position_of(log)
 
@@ -143,7 +143,7 @@ class ReleaseService:
         tallies = await self._records.tallies(log[0].release_id)
         if not isinstance(plan, CanaryStart):
             return release_of(log, tallies)
-        gates = canary_gates(plan, tallies)
+        gates = await judged(plan, tallies)
         waiting: tuple[str, ...] = ()
         if position.state in (ReleaseState.RUNNING, ReleaseState.HELD):
             requests = tallies.get(CANDIDATE, Tally()).requests

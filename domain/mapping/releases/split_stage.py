@@ -74,6 +74,7 @@ class SplitStage:
         self._answer = answer
         self._beside = beside
         self._tasks: set[asyncio.Task[None]] = set()
+        self._missing: Variant | None = None
         self.left_out = 0
 
     @property
@@ -133,7 +134,13 @@ class SplitStage:
 
     def _stage_for(self, variant: Variant | None) -> CandidateStage:
         stage = self._stage_on_trial(variant)
+        self._missing = variant if stage is None else None
         return self._usual if stage is None else stage
+
+    def trouble(self) -> str | None:
+        """Why the version in force does not answer here, as of the last request; None if it does."""
+        missing = self._missing
+        return None if missing is None else f"the {missing.kind} {missing.version} is in force and does not run here"
 
     def _stage_on_trial(self, variant: Variant | None) -> CandidateStage | None:
         return None if variant is None else self._stage_of(variant)

@@ -123,7 +123,9 @@ async def test_a_held_canary_waits_and_goes_on(process: Process, clock: Clock) -
 
 
 async def test_proof_is_waited_for_where_it_is_asked_for(process: Process, clock: Clock) -> None:
-    release = await process.releases.start(canary(proof=True), ANNA)
+    release = await process.releases.start(
+        canary(proof=True, gates=ReleaseGates(latency_ratio=None, agreement_least=None)), ANNA
+    )
     await observed(process, release.id, "candidate", 40)
     await observed(process, release.id, "baseline", 40)
     clock.pass_by(60)
@@ -338,6 +340,31 @@ async def test_counts_of_ended_releases_are_forgotten_once_they_are_written(proc
     assert (await process.records.tallies(release.id))["baseline"].requests == 1
 
 
+async def test_what_was_counted_last_is_written_at_the_end(process: Process) -> None:
+    release = await process.releases.start(canary(), ANNA)
+    writing = asyncio.create_task(process.observations.run())
+    await asyncio.sleep(0)
+    process.observations.add(release.id, "candidate", Outcome(labels=1))
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    assert (await process.records.tallies(release.id))["candidate"].requests == 1
+
+
+async def test_background_work_outlives_what_fails(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken() -> int:
+        raise RuntimeError("nobody foresaw it")
+
+    monkeypatch.setattr(process.records, "mark", broken)
+    tasks = [asyncio.create_task(each.run()) for each in (process.router, process.controller)]
+    await asyncio.sleep(0.05)
+    assert sorted(process.failures) == ["RuntimeError", "RuntimeError"]
+    assert process.router.trouble is not None
+    assert not any(task.done() for task in tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @given(st.lists(st.floats(0.01, 100.0), max_size=5))
 def test_stages_that_do_not_rise_to_all_are_refused(stages: list[float]) -> None:
     rises = bool(stages) and stages == sorted(set(stages)) and stages[-1] == 100.0
@@ -414,7 +441,9 @@ def test_each_gate_sees_its_own_regression_and_no_other(gate: str, candidate: di
 
 
 def test_without_gates_and_without_counts_nothing_is_judged() -> None:
-    nothing = ReleaseGates(schema_validity_drop=None, abstention_rise=None, error_rise=None, latency_ratio=None)
+    nothing = ReleaseGates(
+        schema_validity_drop=None, abstention_rise=None, error_rise=None, agreement_least=None, latency_ratio=None
+    )
     assert canary_gates(canary(gates=nothing), {"candidate": tally(100, errors=1)}) == ()
     everything = canary(gates=ReleaseGates(agreement_least=0.5, latency_p95_ms=1.0))
     assert {each.state for each in canary_gates(everything, {})} == {GateState.UNDECIDED}

@@ -147,6 +147,16 @@ async def test_faults_are_told_apart_from_answers_off_the_schema() -> None:
     assert (counted.errors, counted.invalid) == (0, len(LABELS))
 
 
+async def test_a_version_in_force_that_does_not_run_here_is_told() -> None:
+    bench = Bench()
+    await bench.split.rank(LABELS, within_s=1.0)
+    assert bench.split.trouble() is None
+    bench.stages = {}
+    rankings = await bench.split.rank(LABELS, within_s=1.0)
+    assert all(ranking.candidates for ranking in rankings)
+    assert bench.split.trouble() == "the model v1 is in force and does not run here"
+
+
 async def test_an_answer_is_what_the_caller_says_it_is() -> None:
     bench = await Bench(answer=lambda ranking: None).begun(canary(stages=(100.0,)))
     await bench.split.rank(LABELS, within_s=1.0)

@@ -46,7 +46,10 @@ class DyingReleases(SqlReleases):
 
     def __init__(self, database: DyingDatabase, what: str, when: str) -> None:
         super().__init__(database)
-        self._armed = lambda now: setattr(database, "when", when if now == what else "")
+        self._dying, self._what, self._when = database, what, when
+
+    def _armed(self, now: str) -> None:
+        self._dying.when = self._when if now == self._what else ""
 
     async def append(self, *arguments: object) -> bool:
         """See `ReleaseRecords.append`."""

@@ -26,7 +26,7 @@ _LOG_PI = log(pi)
 _HALVINGS = 40
 """An interval's ends are within 2^-39 of the exact ones, to the outside."""
 
-_CLOSE = 1e-12
+_CLOSE = 1e-10
 _MOST_STEPS = 60
 
 

@@ -27,7 +27,7 @@ from llama_mapper.domain.contracts.releases import (
     VariantKind,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, StoreError
-from llama_mapper.domain.mapping.releases.events import Event, slot_of
+from llama_mapper.domain.mapping.releases.events import Event, plan_of, slot_of
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
 from llama_mapper.domain.mapping.releases.tally import Outcome, Tally
 from tests.support.loops import LoopThread
@@ -263,7 +263,7 @@ class ReleaseMachine(StoreMachine):
         first = self.do(self.model.log(release_id))
         if number > len(first) + 1 or not first[-1].holds:
             return
-        slot = slot_of(first[0].plan)
+        slot = slot_of(plan_of(first))
         after = event(release_id, number, kind=first[0].kind, settles=settles, holds=holds)
         self.both(lambda records: records.append(after, slot))
 

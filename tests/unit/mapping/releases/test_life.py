@@ -267,14 +267,14 @@ async def test_steps_that_a_state_or_a_sort_does_not_permit_are_refused(process:
         process.experiments.create(ab(), ANNA),
     ):
         assert (await refused(asked)).error_code is ErrorCode.RELEASE_STATE
-    for asked in (
+    for missing in (
         process.experiments.experiment(release.id),
         process.experiments.conclude(release.id, NOTE, ANNA),
         process.releases.release("rel_none"),
         process.releases.history("rel_none"),
         process.releases.series("rel_none"),
     ):
-        assert (await refused(asked)).error_code is ErrorCode.NOT_FOUND
+        assert (await refused(missing)).error_code is ErrorCode.NOT_FOUND
     await process.releases.roll_back(release.id, NOTE, ANNA)
     for step in (process.releases.hold, process.releases.roll_back, process.releases.resume):
         assert (await refused(step(release.id, NOTE, ANNA))).error_code is ErrorCode.RELEASE_STATE

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import optimize, special, stats
+from scipy import optimize, special, stats  # type: ignore[import-untyped]  # SciPy ships no type information
 
 from llama_mapper.domain.mapping.releases.latencies import BUCKETS, bucket_of, edge_ms, percentile
 from llama_mapper.domain.mapping.releases.sequential import (

@@ -194,5 +194,21 @@ def test_a_percentile_is_covered_at_every_look() -> None:
     assert found.bounds.low < found.value <= found.bounds.high < inf
 
 
+@given(st.dictionaries(st.integers(0, BUCKETS - 2), st.integers(1, 300), min_size=1), st.floats(0.01, 0.2))
+def test_a_percentile_lies_between_the_edges_that_are_surely_not_it(counts: dict[int, int], alpha: float) -> None:
+    count = sum(counts.values())
+    low, high = 0.0, inf
+    for bucket in range(BUCKETS - 1, -1, -1):
+        below = sum(number for each, number in counts.items() if each <= bucket)
+        weight = special.betaln(below + 0.5, count - below + 0.5) - special.betaln(0.5, 0.5)
+        weight -= special.xlogy(below, 0.95) + special.xlog1py(count - below, -0.95)
+        if weight >= log(1 / alpha) and below < 0.95 * count:
+            low = max(low, edge_ms(bucket))
+        elif weight >= log(1 / alpha):
+            high = edge_ms(bucket)
+    bounds = percentile(counts, 0.95, alpha).bounds
+    assert (bounds.low, bounds.high) == (low, high)
+
+
 def test_a_percentile_of_nothing_is_unknown() -> None:
     assert percentile({}, 0.95, ALPHA).value is None

@@ -25,6 +25,8 @@ Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 Alpha = Annotated[float, Field(ge=1e-6, le=0.5)]
 """The probability of ever being wrong where there is no difference."""
 
+EValue = Annotated[float, Field(ge=0.0, le=1e300)]
+
 Tenants = Annotated[tuple[TenantId, ...], Field(max_length=1000)]
 Figure = Annotated[float, Field(ge=-1e15, le=1e15)]
 
@@ -352,10 +354,10 @@ class GateFigure(Contract):
     limit: Figure
     """What the effect is held against; 0 for an experiment's metric."""
     state: GateState
-    evidence: Annotated[float, Field(ge=0.0, le=1e300)]
+    evidence: EValue | None
     """E-value against "within the limit": how many times a stake had multiplied that was put on the opposite. Of an
-    experiment, against "no worse"."""
-    against: Annotated[float, Field(ge=0.0, le=1e300)] = 0.0
+    experiment, against "no worse". Null for percentiles, which are judged by their intervals alone."""
+    against: EValue | None = None
     """Of an experiment's metric, the e-value against "no better"."""
 
 

@@ -226,7 +226,14 @@ def tell_figures(arms: Sequence[ArmFigures], gates: Sequence[GateFigure]) -> Non
         print_table(head, rows)
     if gates:
         rows_of_gates = (
-            (gate.arm, gate.name, gate.state, interval(gate.effect), f"{gate.limit:g}", f"{gate.evidence:.3g}")
+            (
+                gate.arm,
+                gate.name,
+                gate.state,
+                interval(gate.effect),
+                f"{gate.limit:g}",
+                "-" if gate.evidence is None else f"{gate.evidence:.3g}",
+            )
             for gate in gates
         )
         print_table(("arm", "what", "state", "effect", "limit", "e-value"), rows_of_gates)

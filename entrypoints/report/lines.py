@@ -42,6 +42,8 @@ def interval_lines(chart_id: str, title: str, description: str, knots: Sequence[
         margin=8,
         x_labels_major_count=6,
         show_minor_x_labels=False,
+        y_labels_major_count=5,
+        show_minor_y_labels=False,
         style=pygal.style.Style(label_font_size=12, major_label_font_size=12, font_family="sans-serif"),
         x_value_formatter=lambda value: f"{value:,.0f}",
         value_formatter=lambda value: f"{value:.3g}",

@@ -25,6 +25,7 @@ from llama_mapper.domain.mapping.releases.sequential import (
     Sample,
     difference_bounds,
     log_evidence,
+    log_shortfall,
     mean_bounds,
 )
 from llama_mapper.domain.mapping.releases.states import BASELINE, CANDIDATE
@@ -67,12 +68,12 @@ def _gate(name: str, limit: float, candidate: Tally, baseline: Tally, alpha: flo
     own = percentile(candidate.latency, TAIL, alpha / 2 if name == "latency_ratio" else alpha)
     if name == "latency_p95_ms":
         state = _state(own.bounds, limit)
-        return _figure(name, CANDIDATE, own.value, None, own.value, own.bounds, limit, state, 0.0)
+        return _figure(name, CANDIDATE, own.value, None, own.value, own.bounds, limit, state, None)
     stable = percentile(baseline.latency, TAIL, alpha / 2)
     bounds = Bounds(_quotient(own.bounds.low, stable.bounds.high), _quotient(own.bounds.high, stable.bounds.low))
     value = None if own.value is None or stable.value is None else _quotient(own.value, stable.value)
     state = _state(bounds, limit)
-    return _figure(name, CANDIDATE, own.value, stable.value, value, bounds, limit, state, 0.0)
+    return _figure(name, CANDIDATE, own.value, stable.value, value, bounds, limit, state, None)
 
 
 def _rise(name: str, limit: float, candidate: Sample, baseline: Sample, alpha: float) -> GateFigure:
@@ -95,7 +96,8 @@ def _agreement(name: str, limit: float, compared: Sample, alpha: float) -> GateF
         state = GateState.FAILING
     elif bounds.low >= limit:
         state = GateState.PASSING
-    return _figure(name, CANDIDATE, compared.mean, None, compared.mean, bounds, limit, state, 0.0)
+    evidence = log_shortfall(compared, limit)
+    return _figure(name, CANDIDATE, compared.mean, None, compared.mean, bounds, limit, state, evidence)
 
 
 def _state(bounds: Bounds, most: float) -> GateState:
@@ -143,7 +145,7 @@ def _figure(
     bounds: Bounds,
     limit: float,
     state: GateState,
-    evidence: float,
+    evidence: float | None,
     against: float | None = None,
 ) -> GateFigure:
     return GateFigure(
@@ -154,9 +156,13 @@ def _figure(
         effect=estimate(value, bounds),
         limit=limit,
         state=state,
-        evidence=exp(min(evidence, _MOST_EVIDENCE)),
-        against=0.0 if against is None else exp(min(against, _MOST_EVIDENCE)),
+        evidence=_e_value(evidence),
+        against=_e_value(against),
     )
+
+
+def _e_value(evidence: float | None) -> float | None:
+    return None if evidence is None else exp(min(evidence, _MOST_EVIDENCE))
 
 
 def estimate(value: float | None, bounds: Bounds) -> Estimate:

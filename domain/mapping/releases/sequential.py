@@ -109,6 +109,12 @@ def log_evidence(treated: Sample, control: Sample, margin: float = 0.0) -> float
     return log_mixture(treated) + log_mixture(control) - _best(treated, control, difference)
 
 
+def log_shortfall(sample: Sample, least: float) -> float:
+    """Logarithm of the e-process against "the mean is at least `least`", as `log_evidence`."""
+    peak = sample.mean
+    return 0.0 if peak is None else log_mixture(sample) - log_likelihood(sample, max(peak, least))
+
+
 def _best(treated: Sample, control: Sample, difference: float) -> float:
     """The greatest log-likelihood of both arms together with means that differ by `difference`.
 

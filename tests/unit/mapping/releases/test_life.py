@@ -291,6 +291,7 @@ async def test_an_experiment_is_concluded_with_what_was_known_then(process: Proc
     assert ended.state is ReleaseState.CONCLUDED
     abstained = ended.effects[0]
     assert (abstained.state, abstained.effect.value) == (GateState.PASSING, -1.0)
+    assert abstained.against is not None
     assert abstained.against > 1e6
     await observed(process, experiment.id, "treatment-1", 300, abstained=1)
     assert (await process.experiments.experiment(experiment.id)).effects == ended.effects
@@ -460,7 +461,7 @@ def test_an_effect_says_which_way_is_better() -> None:
     assert [each.state for each in worse] == [GateState.FAILING] * 2
     better = experiment_effects(plan, {"treatment-1": tally(500), "baseline": tally(500, invalid=2, errors=2)})
     assert [each.state for each in better] == [GateState.PASSING] * 2
-    assert all(each.evidence > 1e3 > each.against for each in worse)
+    assert all((each.evidence or 0.0) > 1e3 > (each.against or 0.0) for each in worse)
 
 
 def test_a_mean_is_told_in_its_own_unit() -> None:

@@ -18,6 +18,7 @@ from llama_mapper.domain.mapping.releases.sequential import (
     log_evidence,
     log_likelihood,
     log_mixture,
+    log_shortfall,
     mean_bounds,
 )
 
@@ -90,6 +91,15 @@ def test_there_is_evidence_exactly_where_the_interval_leaves_the_margin_behind(
         assert evidence < log(1 / ALPHA) + 1e-6
 
 
+@given(samples(least=1), st.floats(0.01, 0.99))
+def test_a_shortfall_is_evident_exactly_where_the_interval_lies_below(sample: Sample, least: float) -> None:
+    high, evidence = mean_bounds(sample, ALPHA).high, log_shortfall(sample, least)
+    if high < least - 1e-6:
+        assert evidence >= log(1 / ALPHA) - 1e-5
+    elif high > least + 1e-6:
+        assert evidence < log(1 / ALPHA) + 1e-5
+
+
 @given(samples(), samples())
 def test_turning_the_arms_round_turns_the_interval_round(one: Sample, other: Sample) -> None:
     there, back = difference_bounds(one, other, ALPHA), difference_bounds(other, one, ALPHA)
@@ -102,6 +112,7 @@ def test_without_observations_nothing_is_sure() -> None:
     assert difference_bounds(nothing, some, ALPHA).high == 1.0
     assert log_evidence(some, nothing) == 0.0
     assert nothing.mean is None
+    assert log_shortfall(nothing, 0.5) == 0.0
     with pytest.raises(ValueError, match="between 0"):
         Sample(5, 4)
 

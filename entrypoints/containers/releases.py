@@ -144,4 +144,4 @@ async def open_releases(settings: Settings, person: str) -> AsyncIterator[OpenRe
 
 def _gates(settings: Settings) -> dict[VariantKind, AdmissionGate]:
     least, most = settings.release_minimums, settings.release_maximums
-    return {kind: AdmissionGate(least.get(kind, {}), most.get(kind, {})) for kind in VariantKind}
+    return {kind: AdmissionGate(least.get(kind.value, {}), most.get(kind.value, {})) for kind in VariantKind}

@@ -33,6 +33,14 @@ CONFIG_FILE = "llama-mapper.toml"
 _JSON_BYTES_A_CHARACTER = 6  # `\\u00e9`: the longest that JSON makes of a character outside the astral planes
 _BODY_BESIDE_CONTENT = 65_536
 
+ReleaseKind = Literal["model", "taxonomy", "crosswalk", "schema", "strategy", "prompt"]
+"""The values of `VariantKind`, whose module loads slowly, while every command loads this one."""
+
+
+def _accuracy_at_least_a_half() -> dict[ReleaseKind, dict[str, float]]:
+    kinds: tuple[ReleaseKind, ...] = ("model", "strategy", "prompt")
+    return {kind: {"level2_accuracy": 0.5} for kind in kinds}
+
 
 class Settings(BaseSettings):
     """The settings of one process; frozen. Make them with `load`."""
@@ -275,6 +283,17 @@ class Settings(BaseSettings):
     model_trusted_keys: Path | None = None
     """File or folder of public keys (`*.pub.pem`) of other installations whose models this one uses. Its own key is
     always trusted."""
+    release_minimums: Annotated[dict[ReleaseKind, dict[str, float]], Field(max_length=16)] = Field(
+        default_factory=_accuracy_at_least_a_half
+    )
+    """Figures of its evaluation that a version must reach to be released, by its kind: in a TOML file a table
+    `[release_minimums.model]`, in the environment JSON."""
+
+    release_maximums: Annotated[dict[ReleaseKind, dict[str, float]], Field(max_length=16)] = Field(default_factory=dict)
+    """Figures that it must not exceed."""
+
+    release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
+    """Seconds between two looks at the gates of the releases under way."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""

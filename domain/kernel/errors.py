@@ -46,6 +46,8 @@ class ErrorCode(StrEnum):
     UPSTREAM_INVALID_RESPONSE = "UPSTREAM_INVALID_RESPONSE"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     CATALOGUE_INVALID = "CATALOGUE_INVALID"
+    RELEASE_GATE_FAILED = "RELEASE_GATE_FAILED"
+    RELEASE_STATE = "RELEASE_STATE"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
     ARTIFACT_CORRUPTED = "ARTIFACT_CORRUPTED"
     MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -210,6 +212,8 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,
     ErrorCode.UPSTREAM_INVALID_RESPONSE: LinkError,
+    ErrorCode.RELEASE_GATE_FAILED: MappingError,
+    ErrorCode.RELEASE_STATE: MappingError,
 } | {
     kind.default_code: kind
     for kind in (

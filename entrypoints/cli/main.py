@@ -14,6 +14,7 @@ from llama_mapper.entrypoints.cli import (
     db,
     detectors,
     evidence,
+    experiments,
     health,
     jobs,
     keys,
@@ -23,6 +24,7 @@ from llama_mapper.entrypoints.cli import (
     plugins,
     policies,
     policy_tools,
+    releases,
     schemas,
     serve,
     validate,
@@ -55,6 +57,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.app, name="models")
+app.add_typer(releases.app, name="releases")
+app.add_typer(experiments.app, name="experiments")
 
 
 def _version(asked: bool) -> None:

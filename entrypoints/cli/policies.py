@@ -356,13 +356,14 @@ def _run(use: Callable[[Policies], Awaitable[Result]], person: str | None, data_
     from llama_mapper.entrypoints.settings import Settings
 
     async def run() -> Result:
-        async with open_policies(Settings.load(data_dir=data_dir), person or _user()) as policies:
+        async with open_policies(Settings.load(data_dir=data_dir), person or user()) as policies:
             return await use(policies)
 
     return asyncio.run(run())
 
 
-def _user() -> str:
+def user() -> str:
+    """This machine's user, who stands in the records unless another is named."""
     import getpass
 
     try:

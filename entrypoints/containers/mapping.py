@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
@@ -17,12 +15,12 @@ from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.validation.validator import Validator
+from llama_mapper.entrypoints.containers.costs import flushing
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 from llama_mapper.entrypoints.containers.schemas import schema_versions
-
-_FLUSH_INTERVAL_S = 2.0
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -35,6 +33,7 @@ class MappingContainer(containers.DeclarativeContainer):
     cost_meter = providers.Singleton(CostMeter, cost_ledger, platform.clock)
     models = providers.Singleton(generation_of, platform.settings, platform.metrics)
     watch = providers.Singleton(ModelWatch, models)
+    releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -58,26 +57,10 @@ class MappingContainer(containers.DeclarativeContainer):
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
     """The context with its database open."""
     container = MappingContainer(platform=platform)
-    async with open_database(container.database()), _flushing(container.costs()), container.watch().running():
+    async with (
+        open_database(container.database()),
+        flushing(container.costs()),
+        container.watch().running(),
+        running_releases(container.releases(), platform.metrics()),
+    ):
         yield container
-
-
-@asynccontextmanager
-async def _flushing(costs: CostService) -> AsyncIterator[None]:
-    """Costs written every few seconds, and what is left at the end."""
-
-    async def flush_regularly() -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_INTERVAL_S)
-            try:
-                await costs.flush()
-            except Exception:
-                structlog.get_logger("llama_mapper.costs").exception("costs could not be written")
-
-    flushing = asyncio.create_task(flush_regularly())
-    try:
-        yield
-    finally:
-        flushing.cancel()
-        await asyncio.wait([flushing])
-        await costs.flush()

@@ -72,6 +72,8 @@ async def running_monolith(
             },
             registry=orchestration.registry(),
             desk=orchestration.desk(),
+            releases=mapping.releases().service,
+            experiments=mapping.releases().experiments,
             operator_tenant=settings.operator_tenant,
             notes=lambda: {
                 **detector_notes(pool, fleet),
@@ -80,6 +82,7 @@ async def running_monolith(
                 **mapping.watch().notes(),
                 **shared.notes(),
                 **models.serving().notes(),
+                **mapping.releases().notes(),
             },
             wait_for_detectors=pool.wait_ready,
         )

@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
+from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
@@ -59,6 +60,8 @@ class Running:
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None
+    releases: ReleaseApi | None = None
+    experiments: ExperimentApi | None = None
     operator_tenant: str = LOCAL_TENANT
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None

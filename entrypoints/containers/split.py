@@ -109,6 +109,13 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             costs=mapping.costs(),
             models=models.registry(),
             operator_tenant=settings.operator_tenant,
+            releases=mapping.releases().service,
+            experiments=mapping.releases().experiments,
             checks=checks,
-            notes=lambda: {**shared.notes(), **mapping.watch().notes(), **models.serving().notes()},
+            notes=lambda: {
+                **shared.notes(),
+                **mapping.watch().notes(),
+                **models.serving().notes(),
+                **mapping.releases().notes(),
+            },
         )

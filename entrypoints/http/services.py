@@ -14,6 +14,7 @@ from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
+from llama_mapper.entrypoints.http.experiments import experiment_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
@@ -27,6 +28,7 @@ from llama_mapper.entrypoints.http.orchestration import orchestration_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.releases import release_operations
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.http.validation import validation_operations
@@ -124,6 +126,10 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += model_operations(
             running.models, running.operator_tenant, settings.artifact_limit, settings.artifact_timeout_s
         )
+    if running.releases is not None:
+        operations += release_operations(running.releases, running.operator_tenant)
+    if running.experiments is not None:
+        operations += experiment_operations(running.experiments, running.operator_tenant)
     return operations
 
 
@@ -146,5 +152,7 @@ def monolith_openapi() -> dict[str, Any]:
         *cost_operations(unused),
         *mapping_operations(unused, unused, 0),
         *model_operations(unused, "", 0, 0.0),
+        *release_operations(unused, ""),
+        *experiment_operations(unused, ""),
     ]
     return openapi_document(operations, service_version())

@@ -32,7 +32,7 @@ def stacked_bars(
     if not highest:
         return Markup("")
 
-    pygal = _pygal()
+    pygal = load_pygal()
     chart = pygal.HorizontalStackedBar(
         css=[],
         js=[],
@@ -50,10 +50,10 @@ def stacked_bars(
     for name, counts in series.items():
         # No segment for a 0: it would be a mark without a width.
         chart.add(name, [count or None for count in reversed(counts)])
-    return _inline(chart.render_tree(), chart_id, title, description, palette, list(series))
+    return inline(chart.render_tree(), chart_id, title, description, palette, list(series))
 
 
-def _pygal() -> Any:
+def load_pygal() -> Any:
     """pygal, loaded only when a report is made."""
     import pygal
 
@@ -72,7 +72,7 @@ def _ticks(highest: int) -> list[int]:
         magnitude *= 10
 
 
-def _inline(root: Any, chart_id: str, title: str, description: str, palette: str, names: Sequence[str]) -> Markup:
+def inline(root: Any, chart_id: str, title: str, description: str, palette: str, names: Sequence[str]) -> Markup:
     """The drawing without what a page under a strict policy has no use for: script, style, and what serves them."""
     from pygal.etree import etree
 

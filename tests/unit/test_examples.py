@@ -13,6 +13,7 @@ from llama_mapper.adapters.orchestration.policies.policy_folders import read_pol
 from llama_mapper.adapters.orchestration.remote.factory import dialect_of
 from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.domain.contracts.detectors import DetectorDefinition
+from llama_mapper.domain.contracts.releases import read_start
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry
 from llama_mapper.entrypoints.containers.policy_engines import bundle_validator
 from llama_mapper.entrypoints.settings import Settings
@@ -53,3 +54,8 @@ def test_an_example_definition_makes_a_detector_whose_labels_and_categories_exis
 def test_the_readme_names_everything_that_is_here() -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     assert all(f"`{entry.name}" in text for entry in EXAMPLES.iterdir() if entry.name != "README.md")
+
+
+@pytest.mark.parametrize("file", sorted((EXAMPLES / "releases").glob("*.yaml")), ids=lambda file: file.stem)
+def test_an_example_plan_is_one(file: Path) -> None:
+    assert read_start(orjson.dumps(yaml.safe_load(file.read_text("utf-8"))).decode()).note

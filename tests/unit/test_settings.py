@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
+from llama_mapper.domain.contracts.releases import VariantKind
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode
-from llama_mapper.entrypoints.settings import Settings
+from llama_mapper.entrypoints.settings import ReleaseKind, Settings
 from llama_mapper.entrypoints.settings_page import settings_page
 
 SECRET = "s3cr3t-value-nobody-may-see"
@@ -202,3 +204,7 @@ def test_a_body_has_room_for_content_at_its_limit() -> None:
 def test_the_page_about_the_settings_is_current() -> None:
     page = Path(__file__).parents[2] / "docs" / "configuration.md"
     assert page.read_text("utf-8") == settings_page(), "run python -m llama_mapper.entrypoints.settings_page"
+
+
+def test_gates_can_be_set_for_every_kind_of_version() -> None:
+    assert set(get_args(ReleaseKind)) == {kind.value for kind in VariantKind}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from llama_mapper.domain.contracts.orchestration import OrchestrationOptions, OrchestrationRequest
 from llama_mapper.domain.kernel.ids import new_id
+from llama_mapper.domain.kernel.traffic import point_of
 from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.ports import TextDigests
 
@@ -17,14 +16,9 @@ REQUEST_KEYS = ("session", "subject")
 def share_of(tenant_id: str, bundle: str, request_key: str) -> int:
     """A number from 0 to 99, the same for the same three texts; P % of traffic are the requests with one below P.
 
-    So whoever is among 10 % is also among 25 %. It is the first 8 bytes of BLAKE2b (RFC 7693) over the texts in UTF-8,
-    each with its length in bytes before it, modulo 100.
+    So whoever is among 10 % is also among 25 %. It is `point_of` the three texts, modulo 100.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for text in (tenant_id, bundle, request_key):
-        raw = text.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big") + raw)
-    return int.from_bytes(digest.digest(), "big") % SHARES
+    return point_of(tenant_id, bundle, request_key) % SHARES
 
 
 def request_key(tenant_id: str, request: OrchestrationOptions, digests: TextDigests) -> str:

@@ -1,0 +1,1 @@
+"""Putting new versions before traffic step by step, and comparing them while somebody is watching."""

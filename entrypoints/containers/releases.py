@@ -1,0 +1,147 @@
+"""Wiring of releases: the use cases, and what follows, counts and judges in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from llama_mapper.adapters.mapping.sql_releases import SqlReleases
+from llama_mapper.domain.contracts.releases import ReleaseActor, ReleaseDoor, VariantKind
+from llama_mapper.domain.kernel.clock import Clock, system_clock
+from llama_mapper.domain.kernel.errors import ServiceError, ValidationError
+from llama_mapper.domain.mapping.releases.admission import Admission, AdmissionGate
+from llama_mapper.domain.mapping.releases.controller import ReleaseController
+from llama_mapper.domain.mapping.releases.experiments import ExperimentService
+from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger
+from llama_mapper.domain.mapping.releases.observations import Observations
+from llama_mapper.domain.mapping.releases.ports import EvaluationRecords, ValidationSuite
+from llama_mapper.domain.mapping.releases.router import ReleaseRouter
+from llama_mapper.domain.mapping.releases.service import ReleaseService
+from llama_mapper.domain.mapping.releases.suites import SuitesByKind
+from llama_mapper.entrypoints.containers.databases import database_for, open_database
+from llama_mapper.entrypoints.containers.identity import open_api_keys
+
+if TYPE_CHECKING:
+    from llama_mapper.adapters.platform.database import Database
+    from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+    from llama_mapper.entrypoints.settings import Settings
+
+
+@dataclass(slots=True)
+class Failures:
+    """How often something in the background failed, by what it does."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def told(self, what: str, error: str) -> None:
+        """Count and log one."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+        structlog.get_logger("llama_mapper.releases").warning("release_work_failed", what=what, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """All that a process has for releases."""
+
+    service: ReleaseService
+    experiments: ExperimentService
+    router: ReleaseRouter
+    observations: Observations
+    controller: ReleaseController
+    failures: Failures
+
+    def notes(self) -> Mapping[str, str]:
+        """What is wrong with following the releases."""
+        return {} if self.router.trouble is None else {"releases": self.router.trouble}
+
+
+def releases_over(
+    database: Database,
+    settings: Settings,
+    clock: Clock = system_clock,
+    *,
+    usual: Mapping[VariantKind, str] | None = None,
+    suites: Mapping[VariantKind, ValidationSuite] | None = None,
+    evaluations: EvaluationRecords | None = None,
+) -> Releases:
+    """The releases of a mapping database.
+
+    `usual` are the versions that answer where nothing was ever released, `suites` what versions are validated with,
+    `evaluations` where their evaluations are registered.
+    """
+    records, failures = SqlReleases(database), Failures()
+    ledger = ReleaseLedger(records, clock)
+    admission = Admission(_gates(settings), evaluations)
+    observations = Observations(records, on_failure=lambda error: failures.told("counting", error))
+    return Releases(
+        service=ReleaseService(records, ledger, admission, SuitesByKind(suites or {}), clock),
+        experiments=ExperimentService(records, ledger, admission),
+        router=ReleaseRouter(
+            records, observations, usual or {}, on_failure=lambda error: failures.told("following", error)
+        ),
+        observations=observations,
+        controller=ReleaseController(
+            records,
+            ledger,
+            clock,
+            interval_s=settings.release_interval_s,
+            on_failure=lambda error: failures.told("judging", error),
+        ),
+        failures=failures,
+    )
+
+
+@asynccontextmanager
+async def running_releases(releases: Releases, metrics: PrometheusMetrics) -> AsyncIterator[None]:
+    """Follow, count and judge until the end of the block; what was counted is written at the end."""
+    metrics.gauge("llama_mapper_release_steps", "Steps of releases that are followed.", lambda: releases.router.seen)
+    metrics.gauge(
+        "llama_mapper_release_failures",
+        "Failed work on releases in the background.",
+        lambda: sum(releases.failures.counts.values()),
+    )
+    try:
+        await releases.router.refresh()
+    except ServiceError as error:
+        releases.failures.told("following", error.error_code.value)
+    work = (releases.router.run, releases.controller.run, releases.observations.run)
+    tasks = [asyncio.create_task(run()) for run in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReleases:
+    """Releases and experiments, and who works on them here."""
+
+    releases: ReleaseService
+    experiments: ExperimentService
+    actor: ReleaseActor
+
+
+@asynccontextmanager
+async def open_releases(settings: Settings, person: str) -> AsyncIterator[OpenReleases]:
+    """The installation's releases, for the person who runs the command; running servers follow by themselves."""
+    async with open_api_keys(settings) as identity:
+        keyless = not await identity.keys.list()
+    try:
+        actor = ReleaseActor(name=person, door=ReleaseDoor.COMMAND, keyless=keyless)
+    except ValueError:
+        raise ValidationError("a person's name has 1 to 128 printable characters") from None
+    async with open_database(database_for(settings, "mapping")) as database:
+        found = releases_over(database, settings)
+        yield OpenReleases(found.service, found.experiments, actor)
+
+
+def _gates(settings: Settings) -> dict[VariantKind, AdmissionGate]:
+    least, most = settings.release_minimums, settings.release_maximums
+    return {kind: AdmissionGate(least.get(kind.value, {}), most.get(kind.value, {})) for kind in VariantKind}

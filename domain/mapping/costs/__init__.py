@@ -1,0 +1,1 @@
+"""What mapping costs, and what it would have cost another way."""

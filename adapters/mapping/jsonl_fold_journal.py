@@ -47,8 +47,8 @@ class JsonlFoldJournal:
 def open_fold_journal(path: Path, plan: str) -> Iterator[JsonlFoldJournal]:
     """The journal in the file `path`, made if it is missing; `plan` is a digest of what is evaluated.
 
-    Raises `CONFLICT` if the file is of another plan or in use by another process, `CONFIGURATION_INVALID` if it cannot be
-    opened or is no such file.
+    Raises `CONFLICT` if the file is of another plan or in use by another process, `CONFIGURATION_INVALID` if it cannot
+    be opened or is no such file.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -68,6 +68,8 @@ def _recovered(file: BinaryIO, path: Path, plan: str) -> dict[tuple[str, str], F
     whole = 0
     for number, line in enumerate(file):
         if not line.endswith(b"\n"):
+            if not number and not orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE).startswith(line):
+                raise ConfigurationError(f"{path} is not of an evaluation's state")
             break
         try:
             row = orjson.loads(line)

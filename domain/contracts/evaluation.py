@@ -58,6 +58,17 @@ class EvaluationProtocol(Contract):
     """SHA-256 over the labels asked and the answers that count as right."""
 
 
+class LabelledLabel(Contract):
+    """A line of an own labelled file: a vendor's label, and what a person says that it means."""
+
+    vendor: Identifier
+    vendor_version: VersionText | None = None
+    label: Label
+    canonical: CanonicalId
+    also: Annotated[tuple[CanonicalId, ...], Field(max_length=16)] = ()
+    """Further canonical labels that the label also covers; an answer with one counts in the lenient figures."""
+
+
 class EvaluatedItem(Contract):
     """One label asked, and what counts as right."""
 
@@ -136,7 +147,7 @@ class ConfusionRow(Contract):
 
 
 class SubjectAnswers(Contract):
-    """One value a label, in the order of `items`; `also` counts in none of them."""
+    """One value a label, in the order of `items`. An answer that is no id of the taxonomy stands as null."""
 
     canonical: Annotated[tuple[CanonicalId | None, ...], Field(max_length=ITEMS)]
     confidence: Annotated[tuple[Score, ...], Field(max_length=ITEMS)]

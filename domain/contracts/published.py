@@ -7,6 +7,7 @@ from typing import Any, Literal
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.evaluation import LabelledLabel, MappingEvaluation
 from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
@@ -32,6 +33,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     MappingRequest,
     LabelMappingRequest,
     PolicySimulationRequest,
+    LabelledLabel,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
@@ -49,6 +51,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     PolicyList,
     EvidenceEnvelope,
     PolicySimulation,
+    MappingEvaluation,
 )
 
 

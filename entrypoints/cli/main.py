@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.cli import (
     catalogue,
     db,
     detectors,
+    evaluate,
     evidence,
     health,
     jobs,
@@ -46,6 +47,7 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")

@@ -48,8 +48,8 @@ def what_if(
 ) -> tuple[StrategyOutcome, ...]:
     """Every method alone and every ordered pair, at every threshold: what it would have come to on these labels.
 
-    `records` is method → one record a label, in the same order for all; the outcomes are of the situation that they were
-    answered in. A method that is asked costs what it cost, whether its answer is taken or not.
+    `records` is method → one record a label, in the same order for all; the outcomes are of the situation that they
+    were answered in. A method that is asked costs what it cost, whether its answer is taken or not.
     """
     if len({len(each) for each in records.values()}) > 1:
         raise ValueError("every method needs a record of every label")
@@ -72,7 +72,9 @@ def pareto_front(outcomes: Iterable[StrategyOutcome]) -> tuple[StrategyOutcome, 
     an abstention as wrong.
     """
     front: list[StrategyOutcome] = []
-    for outcome in sorted(outcomes, key=lambda one: (one.usd_per_1000_labels, one.milliseconds_per_label, -one.accuracy)):
+    for outcome in sorted(
+        outcomes, key=lambda one: (one.usd_per_1000_labels, one.milliseconds_per_label, -one.accuracy)
+    ):
         if not front or outcome.accuracy > front[-1].accuracy:
             front.append(outcome)
     return tuple(front)
@@ -87,9 +89,7 @@ def cheapest(
         for one in outcomes
         if one.accuracy >= accuracy and one.coverage >= coverage and (one.precision or 0.0) >= precision
     ]
-    return min(
-        fit, key=lambda one: (one.usd_per_1000_labels, one.milliseconds_per_label, -one.accuracy), default=None
-    )
+    return min(fit, key=lambda one: (one.usd_per_1000_labels, one.milliseconds_per_label, -one.accuracy), default=None)
 
 
 def _alone(name: str, records: Sequence[AnswerRecord], threshold: float) -> StrategyOutcome:

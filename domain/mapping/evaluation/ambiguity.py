@@ -35,4 +35,6 @@ def _disagreements(items: Iterable[EvaluationItem]) -> Iterable[Disagreement]:
         meanings.setdefault(item.form, {}).setdefault(item.gold, {})[item.family] = None
     for form, each in sorted(meanings.items()):
         if len(each) > 1:
-            yield Disagreement(form=form, meanings={gold: tuple(sorted(owners)) for gold, owners in sorted(each.items())})
+            yield Disagreement(
+                form=form, meanings={gold: tuple(sorted(owners)) for gold, owners in sorted(each.items())}
+            )

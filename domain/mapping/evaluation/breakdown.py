@@ -44,7 +44,9 @@ def risk_coverage_rows(outcomes: Outcomes) -> tuple[RiskCoverageRow, ...]:
     kept = points[::-1][::step][::-1]
     return tuple(
         RiskCoverageRow(
-            threshold=round(one.threshold, _DIGITS), coverage=round(one.coverage, _DIGITS), risk=round(one.risk, _DIGITS)
+            threshold=round(one.threshold, _DIGITS),
+            coverage=round(one.coverage, _DIGITS),
+            risk=round(one.risk, _DIGITS),
         )
         for one in kept
     )

@@ -26,9 +26,7 @@ class Fold:
 
     def known(self, known: Iterable[KnownLabel], families: Mapping[str, str]) -> list[KnownLabel]:
         """What a method may know in this fold: nothing of any vendor of a family that is left out."""
-        return [
-            one for one in known if not self.held_out or family_of(one.key.vendor, families) not in self.families
-        ]
+        return [one for one in known if not self.held_out or family_of(one.key.vendor, families) not in self.families]
 
 
 def leave_one_family_out(items: Iterable[EvaluationItem]) -> tuple[Fold, ...]:
@@ -39,7 +37,8 @@ def leave_one_family_out(items: Iterable[EvaluationItem]) -> tuple[Fold, ...]:
 def grouped_folds(items: Sequence[EvaluationItem], folds: int, seed: int) -> tuple[Fold, ...]:
     """At most `folds` folds of whole families, about equally large: the largest family goes where least is.
 
-    Families of the same size are dealt in an order that `seed` decides. Raises `INVALID_REQUEST` for less than two folds.
+    Families of the same size are dealt in an order that `seed` decides. Raises `INVALID_REQUEST` for less than
+    two folds.
     """
     if folds < 2:
         raise ValidationError("at least two folds are needed, or none could be held against the others")
@@ -54,4 +53,3 @@ def grouped_folds(items: Sequence[EvaluationItem], folds: int, seed: int) -> tup
         dealt[lightest].append(name)
         loads[lightest] += sizes[name]
     return tuple(Fold(f"fold-{number}", frozenset(group)) for number, group in enumerate(dealt, 1))
-

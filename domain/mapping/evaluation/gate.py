@@ -69,14 +69,14 @@ def judge_evaluation(
     return tuple(failures)
 
 
-def figures_of(report: MappingEvaluation, subject: str | None = None) -> dict[str, float]:
-    """A method's figures by name; without `subject` the first method's. Raises `NOT_FOUND` for one that is not there.
+def figures_of(report: MappingEvaluation, subject: str) -> dict[str, float]:
+    """A method's figures by name. Raises `NOT_FOUND` for one that is not there.
 
     `level2_accuracy` is over all labels, `hard.level2_accuracy` over the hard ones; `.low` and `.high` after a name are
     the bounds of its interval.
     """
     for one in report.subjects:
-        if subject in (None, one.name):
+        if subject == one.name:
             break
     else:
         known = ", ".join(one.name for one in report.subjects)

@@ -75,9 +75,7 @@ def of_vendors(known: Iterable[KnownLabel], vendors: Collection[str]) -> tuple[K
     return tuple(one for one in known if one.key.vendor in vendors)
 
 
-def near_duplicates(
-    known: Iterable[KnownLabel], containment: float = 0.9, shared: int = 10
-) -> dict[str, str]:
+def near_duplicates(known: Iterable[KnownLabel], containment: float = 0.9, shared: int = 10) -> dict[str, str]:
     """Vendor → family for vendors whose labels are almost those of another: a list and its fork, a list and its parent.
 
     Two vendors belong together where they share at least `shared` forms and these are at least this part of the smaller

@@ -86,7 +86,7 @@ class Judged:
 
 
 def judge(item: EvaluationItem, answer: SubjectAnswer) -> Judged:
-    """At level 2 the category counts; at level 3 the very id, so that an answer of level 2 to a gold of level 3 is wrong.
+    """At level 2 the category counts; at level 3 the very id, so an answer of level 2 to a gold of level 3 is wrong.
 
     Lenient: the ids that the label also covers count as well.
     """
@@ -108,9 +108,7 @@ def judge(item: EvaluationItem, answer: SubjectAnswer) -> Judged:
 def outcomes_of(judged: Sequence[Judged], right: Sequence[bool], family: Sequence[int], families: int) -> Outcomes:
     """The columns of one notion of right."""
     answered = tuple(one.answer.canonical is not None for one in judged)
-    return Outcomes(
-        tuple(family), tuple(right), answered, tuple(one.answer.confidence for one in judged), families
-    )
+    return Outcomes(tuple(family), tuple(right), answered, tuple(one.answer.confidence for one in judged), families)
 
 
 def statistics_of(

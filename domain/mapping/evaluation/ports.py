@@ -86,4 +86,3 @@ class FoldJournal(Protocol):
     def keep(self, result: FoldResult) -> None:
         """Keep a fold durably: after the return it survives a kill. Raises `CONFLICT` if that fold is kept already."""
         ...
-

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from llama_mapper.domain.contracts.evaluation import (
 )
 from llama_mapper.domain.mapping.evaluation import breakdown
 from llama_mapper.domain.mapping.evaluation.ambiguity import upper_bound
+from llama_mapper.domain.mapping.evaluation.digests import items_digest
 from llama_mapper.domain.mapping.evaluation.items import EvaluationItem, known_elsewhere
 from llama_mapper.domain.mapping.evaluation.measures import (
     HEADLINES,
@@ -119,14 +118,6 @@ def build_report(
         subjects=tuple(subjects),
         differences=tuple(_differences(ground, figures, terms)),
     )
-
-
-def items_digest(items: Sequence[EvaluationItem]) -> str:
-    """SHA-256 over what is asked and what is right, in any order of the items."""
-    rows = sorted(
-        [item.key.vendor, item.key.vendor_version or "", item.key.label, item.gold, *item.also] for item in items
-    )
-    return hashlib.sha256(json.dumps(rows, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _ground(plan: EvaluationPlan, terms: ReportTerms) -> _Ground:
@@ -251,5 +242,3 @@ def _item(item: EvaluationItem, hard: bool) -> EvaluatedItem:
         family=item.family,
         hard=hard,
     )
-
-

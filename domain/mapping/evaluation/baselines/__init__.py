@@ -1,1 +1,1 @@
-"""What any method has to beat: look-up by normalised form, the commonest category, the nearest known label by spelling."""
+"""What any method has to beat: the commonest category, look-up by normalised form, the nearest label by spelling."""

@@ -12,8 +12,8 @@ from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 class NormalisedScorer:
     """The meaning that most vendors give to labels of the same form; each vendor has one vote for each meaning.
 
-    The score is (votes for it + 1) / (all votes + 2). A label without its tagging prefix is looked up where the label as
-    it stands is not known.
+    The score is (votes for it + 1) / (all votes + 2). A label without its tagging prefix is looked up where the
+    label as it stands is not known.
     """
 
     def __init__(self, known: Sequence[KnownLabel]) -> None:

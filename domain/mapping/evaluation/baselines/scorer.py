@@ -75,9 +75,7 @@ class CalibratedBaseline:
         scored = self._scorer.score(label) if self._scorer else None
         if scored is None:
             return SubjectAnswer(None, 0.0, MappingStage.ABSTAINED)
-        return SubjectAnswer(
-            scored.canonical, self._confidence(scored.score), self._stage, suggestions=scored.others
-        )
+        return SubjectAnswer(scored.canonical, self._confidence(scored.score), self._stage, suggestions=scored.others)
 
     def _calibrated(self, known: Sequence[KnownLabel], seed: int) -> IsotonicMap:
         items = evaluation_items(known, self._families)

@@ -87,9 +87,7 @@ def brier_score(outcomes: Outcomes) -> Statistic:
     Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78 (1950), for the
     event that the answer is right; 0 is best, 1 worst.
     """
-    squares = [
-        (confidence - right) ** 2 if answered else 0.0 for _, right, answered, confidence in _rows(outcomes)
-    ]
+    squares = [(confidence - right) ** 2 if answered else 0.0 for _, right, answered, confidence in _rows(outcomes)]
     return ratio(squares, [float(answered) for answered in outcomes.answered], outcomes.family, outcomes.families)
 
 
@@ -114,7 +112,7 @@ def bin_of(confidence: float, bins: int) -> int:
 
 
 def by_confidence(outcomes: Outcomes) -> list[tuple[float, list[tuple[int, int, int]]]]:
-    """Answered labels by confidence, highest first: for each family with that confidence, how many, and how many right."""
+    """Answered labels by confidence, highest first: for each family, how many and how many right."""
     cells: dict[float, dict[int, list[int]]] = {}
     for number, right, answered, confidence in _rows(outcomes):
         if answered:
@@ -132,4 +130,4 @@ def _rows(outcomes: Outcomes) -> zip[tuple[int, bool, bool, float]]:
 
 
 def _weighted(weights: Sequence[int], values: Sequence[float]) -> float:
-    return sum(map(mul, weights, values))
+    return float(sum(map(mul, weights, values)))

@@ -35,7 +35,9 @@ class Outcomes:
             raise ValueError("an abstention is never right")
 
 
-def ratio(numerators: Sequence[float], denominators: Sequence[float], family: Sequence[int], families: int) -> Statistic:
+def ratio(
+    numerators: Sequence[float], denominators: Sequence[float], family: Sequence[int], families: int
+) -> Statistic:
     """The sum of the numerators over the sum of the denominators."""
     above, below = [0.0] * families, [0.0] * families
     for number, numerator, denominator in zip(family, numerators, denominators, strict=True):

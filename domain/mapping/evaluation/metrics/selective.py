@@ -15,7 +15,7 @@ NOTHING = math.inf
 
 @dataclass(frozen=True, slots=True)
 class RiskPoint:
-    """With every answer of at least this confidence accepted: the share accepted, and the share of those that is wrong."""
+    """With every answer of at least this confidence accepted: the share accepted, and how much of it is wrong."""
 
     threshold: float
     coverage: float
@@ -99,7 +99,9 @@ def threshold_for(outcomes: Outcomes, precision: float) -> float:
     return best
 
 
-def accepted_elsewhere(outcomes: Outcomes, fold: Sequence[int], precision: float) -> tuple[tuple[bool, ...], list[float]]:
+def accepted_elsewhere(
+    outcomes: Outcomes, fold: Sequence[int], precision: float
+) -> tuple[tuple[bool, ...], list[float]]:
     """Whether each answer reaches the threshold that the *other* folds' answers give for this precision.
 
     `fold` is each label's fold, numbered from 0. Also gives each fold's threshold. With a single fold there are no

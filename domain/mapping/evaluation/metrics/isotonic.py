@@ -25,7 +25,7 @@ def fit_isotonic(scores: Sequence[float], right: Sequence[bool], prior: int = 1)
     """The rising function of the score that is nearest to what was right, in squares.
 
     Pool-adjacent-violators: Ayer et al. (1955); for calibration: Zadrozny and Elkan, "Transforming classifier scores
-    into accurate multiclass probability estimates", KDD 2002. Each pool's share is (right + prior) / (labels + 2 prior),
+    into accurate multiclass probability estimates", KDD 2002. Each pool's share is (right + prior) / (n + 2 prior),
     with 1 Laplace's rule, so that a few answers that were all right do not give certainty; pools are made without the
     prior and pooled again where they would fall with it.
     """

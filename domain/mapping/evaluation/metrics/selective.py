@@ -12,6 +12,9 @@ from llama_mapper.domain.mapping.evaluation.metrics.outcomes import Outcomes, St
 NOTHING = math.inf
 """A threshold that no confidence reaches."""
 
+_ROUNDING = 1e-9
+"""7 of 100 are 7 %, though 0.07 * 100 is a little more than 7."""
+
 
 @dataclass(frozen=True, slots=True)
 class RiskPoint:
@@ -81,7 +84,7 @@ def coverage_at_precision(outcomes: Outcomes, precision: float) -> Statistic:
             for number, n, r in members:
                 accepted += weights[number] * n
                 right += weights[number] * r
-            if right >= precision * accepted:
+            if right >= precision * accepted - _ROUNDING:
                 best = accepted
         return best / total if total else math.nan
 
@@ -94,7 +97,7 @@ def threshold_for(outcomes: Outcomes, precision: float) -> float:
     for confidence, members in by_confidence(outcomes):
         accepted += sum(n for _, n, _ in members)
         right += sum(r for _, _, r in members)
-        if right >= precision * accepted:
+        if right >= precision * accepted - _ROUNDING:
             best = confidence
     return best
 

@@ -34,9 +34,7 @@ KNOWN = (
 class Scripted:
     """Answers by a function of what it was fitted with and of the label; notes what it was fitted with."""
 
-    def __init__(
-        self, name: str, rule: Callable[[Sequence[KnownLabel], LabelKey], SubjectAnswer]
-    ) -> None:
+    def __init__(self, name: str, rule: Callable[[Sequence[KnownLabel], LabelKey], SubjectAnswer]) -> None:
         self.name = name
         self.fits: list[tuple[KnownLabel, ...]] = []
         self.asked: list[LabelKey] = []

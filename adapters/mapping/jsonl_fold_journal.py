@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -23,7 +24,7 @@ _FORMAT = "llama-mapper evaluation state 1"
 class JsonlFoldJournal:
     """Keeps what `FoldJournal` promises. Lines are appended and synced; a line that a kill cut short is dropped."""
 
-    def __init__(self, file: BinaryIO, kept: dict[tuple[str, str], FoldResult]) -> None:
+    def __init__(self, file: FileIO, kept: dict[tuple[str, str], FoldResult]) -> None:
         self._file = file
         self._kept = kept
 
@@ -54,7 +55,7 @@ def open_fold_journal(path: Path, plan: str) -> Iterator[JsonlFoldJournal]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ConfigurationError(f"cannot open {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "r+b") as file:
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -62,11 +63,11 @@ def open_fold_journal(path: Path, plan: str) -> Iterator[JsonlFoldJournal]:
         yield JsonlFoldJournal(file, _recovered(file, path, plan))
 
 
-def _recovered(file: BinaryIO, path: Path, plan: str) -> dict[tuple[str, str], FoldResult]:
+def _recovered(file: FileIO, path: Path, plan: str) -> dict[tuple[str, str], FoldResult]:
     header = {"format": _FORMAT, "plan": plan}
     kept: dict[tuple[str, str], FoldResult] = {}
     whole = 0
-    for number, line in enumerate(file):
+    for number, line in enumerate(file.readall().splitlines(keepends=True)):
         if not line.endswith(b"\n"):
             if not number and not orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE).startswith(line):
                 raise ConfigurationError(f"{path} is not of an evaluation's state")
@@ -91,14 +92,15 @@ def _recovered(file: BinaryIO, path: Path, plan: str) -> dict[tuple[str, str], F
     return kept
 
 
-def _append(file: BinaryIO, row: dict[str, Any]) -> None:
+def _append(file: FileIO, row: dict[str, Any]) -> None:
     file.seek(0, os.SEEK_END)
-    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-    file.flush()
+    rest = memoryview(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    while rest:
+        rest = rest[file.write(rest) :]
     os.fsync(file.fileno())
 
 
-def _cut(file: BinaryIO, size: int) -> None:
+def _cut(file: FileIO, size: int) -> None:
     file.truncate(size)
     file.seek(size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -36,11 +36,19 @@ class EvaluationSlice(StrEnum):
     """Labels whose normalised form no vendor outside the family has: nothing to look up."""
 
 
+class EvaluationKind(StrEnum):
+    """What was asked."""
+
+    HOLD_OUT = "hold_out"
+    """Families of vendors that were left out."""
+    LABELS = "labels"
+    """An own labelled file; nothing was left out."""
+
+
 class EvaluationProtocol(Contract):
     """How the figures were made."""
 
-    kind: Literal["hold_out", "labels"]
-    """`hold_out`: families of vendors were left out. `labels`: an own labelled file was asked, nothing was left out."""
+    kind: EvaluationKind
     hold_out: Annotated[tuple[Identifier, ...], Field(max_length=10_000)] = ()
     """The vendors asked about; empty means all."""
     families: dict[Identifier, Identifier] = Field(default_factory=dict, max_length=10_000)
@@ -212,7 +220,7 @@ class UpperBound(Contract):
 class MappingEvaluation(Contract):
     """An evaluation of methods that map vendors' labels."""
 
-    schema_version: Literal["1"] = "1"
+    schema_version: Annotated[str, Field(pattern=r"^1$")] = "1"
     made_at: datetime
     service_version: VersionText
     taxonomy_version: VersionText

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama_mapper.domain.contracts.evaluation import LabelledLabel, MappingEvaluation, TokenPrice
+from llama_mapper.domain.contracts.evaluation import EvaluationKind, LabelledLabel, MappingEvaluation, TokenPrice
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.clock import system_clock
 from llama_mapper.domain.kernel.errors import ConfigurationError, ValidationError
@@ -117,7 +117,7 @@ async def evaluate_mapping(request: EvaluationRequest, settings: Settings, progr
         taxonomy_version=catalogue.versions.taxonomy,
         vocabulary_version=catalogue.versions.vocabulary,
         taxonomy=catalogue.labels,
-        kind="labels" if request.labels else "hold_out",
+        kind=EvaluationKind.LABELS if request.labels else EvaluationKind.HOLD_OUT,
         hold_out=request.hold_out,
         prices={name: request.prices.get(name, strategy.price) for name, strategy in chosen.items()},
         precision=request.precision,

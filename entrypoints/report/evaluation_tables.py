@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from llama_mapper.domain.contracts.evaluation import EvaluationSlice, MappingEvaluation, Measured, SubjectReport
+from llama_mapper.domain.contracts.evaluation import (
+    EvaluationKind,
+    EvaluationSlice,
+    MappingEvaluation,
+    Measured,
+    SubjectReport,
+)
 from llama_mapper.domain.mapping.costs.what_if import StrategyOutcome, pareto_front, what_if
 from llama_mapper.domain.mapping.evaluation.items import category_of
 from llama_mapper.domain.mapping.evaluation.measures import at, meaning_of
@@ -53,7 +59,7 @@ def written(metric: str, measured: Measured | None) -> str:
     else:
         value, bounds = form.format(measured.value), form.removeprefix("$").removesuffix(" ms")
         low, high = measured.low, measured.high
-    if low is None or high is None or low == high == measured.value:
+    if low is None or high is None or measured.low == measured.high == measured.value:
         return value
     return f"{value} ({bounds.format(low)} to {bounds.format(high)})"
 
@@ -150,7 +156,7 @@ def front_rows(front: Sequence[StrategyOutcome]) -> TableView:
 
 def _protocol(report: MappingEvaluation) -> Section:
     protocol = report.protocol
-    if protocol.kind == "labels":
+    if protocol.kind is EvaluationKind.LABELS:
         how = "An own labelled file was asked; the methods knew the whole catalogue."
     else:
         how = (

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
-from typing import Literal
 
 from llama_mapper.domain.contracts.evaluation import (
     Difference,
     EvaluatedItem,
+    EvaluationKind,
     EvaluationProtocol,
     EvaluationSlice,
     MappingEvaluation,
@@ -60,7 +60,7 @@ class ReportTerms:
     taxonomy_version: str
     vocabulary_version: str
     taxonomy: Collection[str]
-    kind: Literal["hold_out", "labels"] = "hold_out"
+    kind: EvaluationKind = EvaluationKind.HOLD_OUT
     hold_out: tuple[str, ...] = ()
     prices: Mapping[str, TokenPrice] = field(default_factory=dict)
     precision: float = 0.95

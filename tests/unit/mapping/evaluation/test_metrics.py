@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]  # SciPy ships no type information
 from sklearn.metrics import brier_score_loss, f1_score
 
 from llama_mapper.domain.mapping.evaluation.metrics.calibration import (

@@ -56,6 +56,8 @@ class EvaluationProtocol(Contract):
     folds: dict[Identifier, tuple[Identifier, ...]] = Field(max_length=10_000)
     """Fold → the families asked about in it."""
     seed: Annotated[int, Field(ge=0, le=2**32)]
+    batch: Annotated[int, Field(ge=1, le=100_000)]
+    """Labels asked in one call at the most; a method may draw on labels that are asked together."""
     resamples: Annotated[int, Field(ge=0, le=1_000_000)]
     """Bootstrap draws of whole families."""
     level: Score

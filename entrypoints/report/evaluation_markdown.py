@@ -9,7 +9,7 @@ from llama_mapper.domain.contracts.evaluation import MappingEvaluation
 from llama_mapper.entrypoints.report.evaluation_tables import TableView, sections
 
 ERRORS = 25
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&~])")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#!&~]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore within a word is none
 
 
 def evaluation_markdown(report: MappingEvaluation) -> str:

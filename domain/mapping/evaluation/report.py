@@ -108,6 +108,7 @@ def build_report(
             families=dict(sorted(plan.families.items())),
             folds={fold.name: tuple(sorted(fold.families)) for fold in plan.folds},
             seed=plan.seed,
+            batch=plan.batch,
             resamples=terms.resamples,
             level=terms.level,
             precision=terms.precision,

@@ -27,6 +27,7 @@ ANSWERS = st.builds(
     prompt_tokens=st.integers(0, 10_000),
     completion_tokens=st.integers(0, 100),
     suggestions=st.lists(st.sampled_from(["a.b", "a.c"]), max_size=2).map(tuple),
+    id_confidence=st.one_of(st.none(), st.floats(0, 1)),
 )
 RESULTS = st.builds(
     FoldResult,

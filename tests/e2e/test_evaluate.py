@@ -80,6 +80,16 @@ def test_only_the_vendors_held_out_are_asked_about(tmp_path: Path) -> None:
     assert report.protocol.hold_out == ("presidio", "google_dlp")
 
 
+def test_families_that_are_named_are_left_out_together(tmp_path: Path) -> None:
+    families = tmp_path / "families.json"
+    families.write_text(json.dumps({"presidio": "pii", "google_dlp": "pii", "aws_comprehend_pii": "pii"}))
+    asked = ("--hold-out", "presidio", "--hold-out", "google_dlp", "--families", families, "--json", "-")
+    report = MappingEvaluation.model_validate_json(run_cli("evaluate", "mapping", *QUICK, *asked).stdout)
+    assert report.protocol.folds == {"pii": ("pii",)}
+    assert {item.family for item in report.items} == {"pii"}
+    assert report.subjects[1].slices["all"].metrics["level2_accuracy"].low is None  # type: ignore[index]  # its value
+
+
 def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     command = ["evaluate", "mapping", *SLOWER, "--state", str(state)]

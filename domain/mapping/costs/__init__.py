@@ -1,1 +1,1 @@
-"""What mapping costs, and what it would have cost another way."""
+"""What mapping costs whom, and what happens when it is too much."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llama_mapper.domain.contracts.evaluation import TokenPrice
 from llama_mapper.domain.mapping.evaluation.items import EvaluationItem, category_of
@@ -43,7 +43,7 @@ MEANINGS: Mapping[str, str] = {
     "aurc": "area under the risk-coverage curve",
     "ece": "expected calibration error at level 2, 15 bins of equal width",
     "adaptive_ece": "the same in bins of equally many answers",
-    "level3_ece": "expected calibration error of the confidence read as that of the id",
+    "level3_ece": "expected calibration error at level 3, of the confidence in the id",
     "brier": "mean square of confidence minus outcome at level 2",
     "off_taxonomy": "answers that are no id of the taxonomy, of the labels answered",
     "latency_p50_ms": "milliseconds of a call with one label, median",
@@ -122,7 +122,12 @@ def statistics_of(
 ) -> dict[str, Statistic]:
     """Every figure but latency of these answers, by name. `family` gives each answer's family by number."""
     level2 = outcomes_of(judged, [one.level2 for one in judged], family, families)
-    level3 = outcomes_of(judged, [one.level3 for one in judged], family, families)
+    level3 = replace(
+        outcomes_of(judged, [one.level3 for one in judged], family, families),
+        confidence=tuple(
+            a.confidence if (a := one.answer).id_confidence is None else a.id_confidence for one in judged
+        ),
+    )
     names = [one.item.family for one in judged]
     gold = [category_of(one.item.gold) for one in judged]
     claims = [None if (c := one.answer.canonical) is None else category_of(c) for one in judged]

@@ -18,8 +18,8 @@ Progress = Callable[[int, int, str], None]
 class SubjectAnswer:
     """What a method says of one label. `canonical` is None for an abstention; `confidence` is between 0 and 1.
 
-    `suggestions` are further canonical labels it thought of, best first; they count for the shares "among the first
-    three" alone.
+    The confidence is that the category is right; `id_confidence`, where the method tells the two apart, that the very
+    id is. `suggestions` are further canonical labels it thought of, best first; they count among the first three alone.
     """
 
     canonical: str | None
@@ -28,9 +28,11 @@ class SubjectAnswer:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     suggestions: tuple[str, ...] = ()
+    id_confidence: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.confidence <= 1.0:  # also refuses NaN
+        sure = self.confidence if self.id_confidence is None else self.id_confidence
+        if not (0.0 <= self.confidence <= 1.0 and 0.0 <= sure <= 1.0):  # also refuses NaN
             raise ValidationError("a confidence lies between 0 and 1")
         if self.prompt_tokens < 0 or self.completion_tokens < 0:
             raise ValidationError("tokens are counted from 0")

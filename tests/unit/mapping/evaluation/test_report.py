@@ -119,6 +119,20 @@ async def test_tokens_are_paid_at_the_price() -> None:
     assert answer_records(report)["spender"][0].usd == pytest.approx((100 * 1 + 10 * 20) / 1e6)
 
 
+async def test_the_confidence_in_an_id_is_judged_at_level_3_alone() -> None:
+    """Always of the right category and never of the right id: sure of the one, without trust in the other."""
+    siblings = {EMAIL: PHONE, PHONE: EMAIL, CARD: "pii.financial_data", HATE: "content.hate_speech"}
+    right = {one.key: one.canonical for one in KNOWN}
+
+    def half_right(_: object, key: LabelKey) -> SubjectAnswer:
+        return SubjectAnswer(siblings[right[key]], 1.0, MappingStage.MODEL, id_confidence=0.0)
+
+    report = await report_of(Scripted("knowing", half_right))
+    assert metric(report, 0, "level2_accuracy").value == 1.0
+    assert metric(report, 0, "level3_accuracy").value == 0.0
+    assert metric(report, 0, "ece").value == metric(report, 0, "level3_ece").value == 0.0
+
+
 async def test_the_report_survives_its_own_json() -> None:
     report = await report_of()
     assert MappingEvaluation.model_validate_json(report.model_dump_json()) == report

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from llama_mapper.domain.contracts.analysis import AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentAnswer, AssessmentRequest, EvidenceEnvelope
 from llama_mapper.domain.contracts.base import Contract
+from llama_mapper.domain.contracts.evaluation import LabelledLabel, MappingEvaluation
 from llama_mapper.domain.contracts.evolution.changes import Side
 from llama_mapper.domain.contracts.jobs import BatchRequest, Job, JobEvent, JobPage
 from llama_mapper.domain.contracts.mapping import (
@@ -35,6 +36,7 @@ REQUESTS: tuple[type[Contract], ...] = (
     LabelMappingRequest,
     PolicySimulationRequest,
     ValidationQuery,
+    LabelledLabel,
 )
 RESPONSES: tuple[type[Contract], ...] = (
     AssessmentAnswer,
@@ -53,6 +55,7 @@ RESPONSES: tuple[type[Contract], ...] = (
     EvidenceEnvelope,
     PolicySimulation,
     ValidationReport,
+    MappingEvaluation,
 )
 
 

@@ -13,6 +13,7 @@ from llama_mapper.entrypoints.cli import (
     costs,
     db,
     detectors,
+    evaluate,
     evidence,
     experiments,
     health,
@@ -52,6 +53,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(costs.app, name="costs")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 _WIDTH = 860
 _BAR = 30
 _FRAME = 58
-_DROPPED_CLASSES = ("tooltip-overlay", "overlay")
+_DROPPED_CLASSES = ("tooltip-overlay", "text-overlay")
 
 
 def stacked_bars(
@@ -72,7 +72,9 @@ def _ticks(highest: int) -> list[int]:
         magnitude *= 10
 
 
-def inline(root: Any, chart_id: str, title: str, description: str, palette: str, names: Sequence[str]) -> Markup:
+def inline(
+    root: Any, chart_id: str, title: str, description: str, palette: str, names: Sequence[str], mark: str = "bar"
+) -> Markup:
     """The drawing without what a page under a strict policy has no use for: script, style, and what serves them."""
     from pygal.etree import etree
 
@@ -84,8 +86,8 @@ def inline(root: Any, chart_id: str, title: str, description: str, palette: str,
         for attribute in ("id", "style"):
             element.attrib.pop(attribute, None)
     for number, name in enumerate(names):
-        for bar in _of_class(root, f"serie-{number}", "bar"):
-            _name_bar(bar, name, etree)
+        for drawn in _of_class(root, f"serie-{number}", mark):
+            _name_mark(drawn, name, etree)
     root.attrib.update(
         {"class": f"chart {palette}", "role": "img", "aria-labelledby": f"{chart_id}-title {chart_id}-desc"}
     )
@@ -112,12 +114,13 @@ def _of_class(root: Any, series: str, wanted: str) -> Iterable[Any]:
             yield from (one for one in group.iter("g") if one.attrib.get("class") == wanted)
 
 
-def _name_bar(bar: Any, series: str, etree: Any) -> None:
-    """Give a segment the native tooltip `row, series: count` in place of pygal's notes to its script."""
-    notes = {note.attrib.get("class"): note.text or "" for note in bar.iter("desc")}
-    for note in list(bar):
+def _name_mark(mark: Any, series: str, etree: Any) -> None:
+    """Give a bar or dot the native tooltip `row, series: count` in place of pygal's notes to its script."""
+    notes = {note.attrib.get("class"): note.text or "" for note in mark.iter("desc")}
+    for note in list(mark):
         if note.tag == "desc":
-            bar.remove(note)
+            mark.remove(note)
     title = etree.Element("title")
-    title.text = f"{notes.get('x_label', '')}, {series}: {notes.get('value', '')}"
-    bar.insert(0, title)
+    # A dot's own label says all that there is to say of it.
+    title.text = notes.get("label") or f"{notes.get('x_label', '')}, {series}: {notes.get('value', '')}"
+    mark.insert(0, title)

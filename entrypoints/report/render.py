@@ -7,12 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from llama_mapper.entrypoints.report.charts import stacked_bars
 from llama_mapper.entrypoints.report.data import RISK_BANDS, ControlRow, FrameworkRow, ReportData
 from llama_mapper.entrypoints.report.summary import ACTIONS, SEVERITIES, RunSummary
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CATEGORIES_IN_CHART = 20
 _KINDS = {"control": "controls", "risk": "risks", "technique": "techniques"}
@@ -23,20 +27,10 @@ def render_report(data: ReportData, title: str, generated_at: datetime) -> str:
 
     Every text in `data` and `title` is escaped: labels are the vendors' own words.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"moment": moment, "count": count, "percent": percent, "by_id": by_id}
     summary = data.summary
     frameworks = sorted(data.frameworks.values(), key=lambda row: (list(_KINDS).index(row.kind), row.ref))
     touched = [framework for framework in frameworks if framework.controls]
-    return environment.get_template("report.html.j2").render(
+    return page_template("report.html.j2").render(
         title=title,
         generated_at=generated_at,
         data=data,
@@ -57,6 +51,21 @@ def render_report(data: ReportData, title: str, generated_at: datetime) -> str:
             "controls": _controls(touched),
         },
     )
+
+
+def page_template(name: str) -> Template:
+    """The template `name` of this folder; every text that it is given is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"moment": moment, "count": count, "percent": percent, "by_id": by_id}
+    return environment.get_template(name)
 
 
 def moment(at: datetime | None) -> str:

@@ -480,16 +480,16 @@ async def test_a_version_that_is_promoted_while_others_are_removed_stays(records
         nonlocal looks
         looks += 1
         if looks == 2:  # after the first look, by which the version was to go
-            await shop.registry.promote(EVERYONE, NAME, "1.0.0", STAGING, ANNA)
+            await own.registry.promote(EVERYONE, NAME, "1.0.0", STAGING, ANNA)
         return []
 
-    shop = Shop(records, FolderObjects(tmp_path / "objects"), tmp_path, in_use=in_use)
-    await shop.published("1.0.0")
+    own = Shop(records, FolderObjects(tmp_path / "objects"), tmp_path, in_use=in_use)
+    await own.published("1.0.0")
     asked = RetentionRequest(keep={ModelStage.CANDIDATE: 0}, dry_run=False)
-    report = await shop.registry.retain(EVERYONE, asked, ANNA)
+    report = await own.registry.retain(EVERYONE, asked, ANNA)
     assert looks == 2
     assert (report.removed, report.kept) == ((), 1)
-    assert (await shop.registry.verify(EVERYONE, NAME, "1.0.0")).sound
+    assert (await own.registry.verify(EVERYONE, NAME, "1.0.0")).sound
 
 
 async def test_a_removal_that_was_cut_off_is_finished_by_the_next(shop: Shop) -> None:

@@ -62,7 +62,9 @@ def load_base(location: str, hyper: Hyperparameters) -> AdaptedModel:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **options)
         model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **options, **loading)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise BaseModelError(f"the base model cannot be loaded ({type(error).__name__}: {_first_line(error)})") from error
+        raise BaseModelError(
+            f"the base model cannot be loaded ({type(error).__name__}: {_first_line(error)})"
+        ) from error
     if not tokenizer.chat_template:
         raise BaseModelError("the base model's tokenizer has no chat template; take an instruction-tuned model")
     if options:

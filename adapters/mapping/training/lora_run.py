@@ -123,7 +123,9 @@ class LoraRun:
         if best is not None and best != self.step:
             put_adapter(self._model, (self._checkpoints.path_of(best) / _WEIGHTS).read_bytes())
         self._model.eval()
-        examples = list(spread(read_examples(self._split("test")), self._hyper.test_limit)) if self._hyper.test_limit else []
+        examples = (
+            list(spread(read_examples(self._split("test")), self._hyper.test_limit)) if self._hyper.test_limit else []
+        )
         total = 2 * len(examples)
         adapted = self._evaluated(examples, 0, total)
         with self._model.disable_adapter():
@@ -248,7 +250,9 @@ class LoraRun:
             for number, example in enumerate(examples):
                 prompt = encode_prompt(self._tokenizer, example.system, example.user)
                 if example.choices:
-                    tree = AnswerTree.of({each: encode_answer(self._tokenizer, example, each) for each in example.choices})
+                    tree = AnswerTree.of(
+                        {each: encode_answer(self._tokenizer, example, each) for each in example.choices}
+                    )
                     answered = decoder.choose(prompt, tree).text
                     chosen.append((example.choices[example.answer], example.choices[answered]))
                 else:

@@ -68,7 +68,8 @@ class GreedyDecoder:
         """What greedy decoding writes until the turn's end, `limit` tokens at the most."""
         import torch
 
-        pending, cache, chosen, score = list(prompt), None, [], 0.0
+        pending, cache, score = list(prompt), None, 0.0
+        chosen: list[int] = []
         ends = _ends_of(self._model, self._tokenizer)
         with torch.inference_mode():
             while len(chosen) < limit:

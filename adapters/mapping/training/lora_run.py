@@ -192,7 +192,7 @@ class LoraRun:
         self._events.tell(TrainerEvent.STEP, steps=hyper.steps, **figures)
 
     def _batches(self, step: int) -> Iterator[list[EncodedExample]]:
-        """The step's share of an endless row of shuffled passes over the data; the place in it follows from the step."""
+        """The step's share of an endless row of shuffled passes over the data; its place follows from the step."""
         hyper = self._hyper
         place = step * hyper.examples_a_step
         for _ in range(hyper.accumulation):

@@ -28,7 +28,7 @@ KILLED_WITH_PARENT = 70
 
 
 def main(arguments: list[str]) -> int:
-    """Train as the run folder says. Exit status 0: finished; 75: stopped when asked to, after a checkpoint; 1: error."""
+    """Train as the run folder says. Exit status 0: finished; 75: stopped when asked to; 1: error."""
     folder = Path(arguments[0])
     events = EventWriter()
     stop = threading.Event()

@@ -1,8 +1,8 @@
 """The data set that teaches a model to explain an analysis: facts in, a short structured explanation out.
 
-Facts and explanations are made from the analysis' own vocabulary (levels, dimensions, kinds of patterns, trends) and the
-advice that the product gives for a category. They hold no content, and nothing in an explanation is not in the facts or
-in that advice.
+Facts and explanations are made from the analysis' own vocabulary (levels, dimensions, kinds of patterns, trends) and
+the advice that the product gives for a category. They hold no content, and an explanation says nothing beyond the facts
+and that advice.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from llama_mapper.domain.mapping.training.knowledge import Knowledge
 from llama_mapper.domain.mapping.training.spec import TrainingTask, digest_of
 
 _SYSTEM = (
-    "You explain an analysis of findings to an engineer on duty. You get its facts as JSON. Answer with one JSON object "
-    "of the keys level, category, driver, pattern, explanation and action, and with nothing that the facts do not say."
+    "You explain an analysis of findings to an engineer on duty. You get its facts as JSON. Answer with one JSON "
+    "object of the keys level, category, driver, pattern, explanation and action, and with nothing that the facts do not say."
 )
 _MAX_TOKENS = 200
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}

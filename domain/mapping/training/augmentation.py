@@ -1,4 +1,4 @@
-"""Other formats and wordings of a label that mean the same. Pure: the random source decides, and the seed decides it."""
+"""Other formats and wordings of a label that mean the same. Pure: the random source given decides."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ def card_of(
 
 def markdown_of(card: Mapping[str, Any]) -> str:
     """The card for people."""
+    answers = card["answers"]
     lines = [
         f"# Data set for the {card['task']}",
         "",
@@ -89,9 +90,9 @@ def markdown_of(card: Mapping[str, Any]) -> str:
         "",
         *_table(("split", "examples"), card["splits"].items()),
         *_table(("source", "examples"), card["sources"].items()),
-        f'"None of these" is right in {card["answers"]["none_of_these"]} questions, {card["answers"]["meaningless"]} of them '
-        f"about meaningless labels. {card['left_out']} labels were left out: repeated, too many of one meaning, or already "
-        "in an earlier split.",
+        f"In {answers['none_of_these']} questions none of the options is right; {answers['meaningless']} of them are about "
+        f"meaningless labels. {card['left_out']} labels were left out: repeated, too many of one meaning, or in an "
+        "earlier split already.",
         "",
         "## Documents",
         "",

@@ -8,7 +8,7 @@ _EMPTY = (
     "other", "misc", "unknown", "n/a", "none", "default", "result", "score", "value", "output", "positive", "negative",
     "true", "false", "label", "category", "class", "type", "entity", "finding", "test", "todo", "foo", "bar", "asdf",
     "undefined", "null", "custom", "generic", "item", "field", "data", "info", "flag", "rule", "policy", "detector",
-    "threshold", "uncategorized", "unclassified", "placeholder", "sample", "example", "temp", "general", "miscellaneous",
+    "threshold", "uncategorized", "unclassified", "placeholder", "sample", "example", "temp", "general",
 )  # fmt: skip
 
 _NUMBERED = ("LABEL_{}", "class_{}", "category{}", "cat-{}", "C{}", "type {}", "rule_{}", "R{}", "id:{}", "custom_{}")

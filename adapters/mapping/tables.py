@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, UniqueConstraint
 
 from llama_mapper.adapters.platform.columns import ExactText, Moment
 
@@ -24,3 +24,37 @@ REVIEW_LABELS = Table(
     Index("review_labels_by_last_seen", "tenant_id", "last_seen", "id"),
 )
 """One row a label that nobody could map. An unknown vendor version is empty text, so that it is unique as well."""
+
+TRAINING_JOBS = Table(
+    "training_jobs",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("id", ExactText, primary_key=True),
+    Column("status", ExactText, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("request", ExactText, nullable=False),
+    Column("progress", ExactText, nullable=False),
+    Column("data_digest", ExactText),
+    Column("metrics", ExactText, nullable=False),
+    Column("model", ExactText),
+    Column("error", ExactText),
+)
+"""One row a training job; the primary key is also the order in which a tenant's jobs are listed. `request`, `progress`,
+`metrics` and `error` are JSON."""
+
+TRAINING_AGENDA = Table(
+    "training_agenda",
+    METADATA,
+    Column("job_id", ExactText, primary_key=True),
+    Column("tenant_id", ExactText, nullable=False),
+    Column("owner", ExactText),
+    Column("lease_until", Moment),
+    Column("cancel_requested", Boolean, nullable=False),
+    Index("training_agenda_owner", "owner"),
+)
+"""Training jobs that have not ended: ids and times only. It is read to learn the tenant, so that row-level security
+cannot apply. Owner and lease are null where nobody holds the job."""

@@ -23,7 +23,8 @@ from llama_mapper.domain.mapping.training.spec import TrainingTask, digest_of
 
 _SYSTEM = (
     "You explain an analysis of findings to an engineer on duty. You get its facts as JSON. Answer with one JSON "
-    "object of the keys level, category, driver, pattern, explanation and action, and with nothing that the facts do not say."
+    "object of the keys level, category, driver, pattern, explanation and action, and say nothing that is not in the "
+    "facts."
 )
 _MAX_TOKENS = 200
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}

@@ -90,9 +90,9 @@ def markdown_of(card: Mapping[str, Any]) -> str:
         "",
         *_table(("split", "examples"), card["splits"].items()),
         *_table(("source", "examples"), card["sources"].items()),
-        f"In {answers['none_of_these']} questions none of the options is right; {answers['meaningless']} of them are about "
-        f"meaningless labels. {card['left_out']} labels were left out: repeated, too many of one meaning, or in an "
-        "earlier split already.",
+        f"In {answers['none_of_these']} questions none of the options is right; {answers['meaningless']} of them are "
+        f"about meaningless labels. {card['left_out']} labels were left out: repeated, too many of one meaning, or in "
+        "an earlier split already.",
         "",
         "## Documents",
         "",

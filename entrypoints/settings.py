@@ -211,6 +211,13 @@ class Settings(BaseSettings):
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 10.0
     """Seconds that a receiver has to answer."""
 
+    training_python: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """The Python interpreter, 3.11 or newer, that trains: one with torch and the extra `training`. Unset: this one."""
+
+    training_base_models: Annotated[dict[Identifier, Path], Field(max_length=64)] = Field(default_factory=dict)
+    """Base models that training jobs may name, each a local folder or a GGUF file: in a TOML file a table
+    `[training_base_models]`, in the environment JSON. Nothing is downloaded."""
+
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 

@@ -23,6 +23,8 @@ from llama_mapper.entrypoints.cli import (
     policy_tools,
     schemas,
     serve,
+    train,
+    training_jobs,
 )
 
 app = typer.Typer(
@@ -49,6 +51,8 @@ app.add_typer(detectors.app, name="detectors")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+train.app.add_typer(training_jobs.app, name="jobs")
+app.add_typer(train.app, name="train")
 
 
 def _version(asked: bool) -> None:

@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
+from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
@@ -56,6 +57,7 @@ class Running:
     operator_tenant: str = LOCAL_TENANT
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
+    training: TrainingApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 

@@ -90,13 +90,17 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
+    from llama_mapper.entrypoints.containers.training import running_training
 
     platform = PlatformContainer(settings=settings)
     async with (
         open_database(platform.database()) as keys,
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
+        running_training(platform, mapping) as training,
     ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)
+        yield Running(
+            platform=platform, mapping=mapping.service(), training=training, checks=checks, notes=shared.notes
+        )

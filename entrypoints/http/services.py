@@ -25,6 +25,7 @@ from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.training import training_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -110,6 +111,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
+    if running.training is not None:
+        operations += training_operations(running.training)
     return operations
 
 
@@ -128,5 +131,6 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_operations(unused),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
+        *training_operations(unused),
     ]
     return openapi_document(operations, service_version())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,33 +29,32 @@ _NOTES = 8
 Tell = Callable[[TrainingProgress], None]
 
 
-@dataclass(frozen=True, slots=True)
 class _Fault(Exception):
-    fault: TrainerFault
-    message: str
+    def __init__(self, fault: TrainerFault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.message = message
 
 
 class LoraTraining:
-    """Keeps `Training`'s promise. `root` has a folder for each tenant, and in it one for each run."""
+    """Keeps `Training`'s promise. `folder_of` says where a run is, `build` makes its data set."""
 
-    def __init__(self, root: Path, python: Path, build: Callable[[TrainingOrder], DataSet]) -> None:
-        self._root = root
+    def __init__(
+        self, folder_of: Callable[[TrainingKey], Path], python: Path, build: Callable[[TrainingOrder], DataSet]
+    ) -> None:
+        self._folder_of = folder_of
         self._python = python
         self._build = build
 
-    def folder_of(self, key: TrainingKey) -> Path:
-        """Where a run is."""
-        return self._root / key.tenant_id / key.id
-
     async def carry_out(self, order: TrainingOrder, tell: Tell, stop: asyncio.Event) -> TrainedModel:
         """See `Training.carry_out`."""
-        run = RunFolder(self.folder_of(order.key))
+        run = RunFolder(self._folder_of(order.key))
         state = _Telling(tell, TrainingProgress(stage="preparing", steps=order.hyperparameters.steps))
+        await require_packages(self._python)
         try:
             spec = await asyncio.to_thread(
                 run.prepare, order.task, order.base_model, order.hyperparameters, lambda: self._build(order)
             )
-            await require_packages(self._python)
             await self._trained(run.path, state, stop)
             state.update(stage="registering")
             await asyncio.to_thread(lambda: write_file(run.chart, draw_losses(run.path / "metrics.jsonl")))
@@ -79,7 +77,7 @@ class LoraTraining:
 
     async def log(self, key: TrainingKey, lines: int) -> tuple[Sequence[str], bool]:
         """See `Training.log`."""
-        return await asyncio.to_thread(last_lines, RunFolder(self.folder_of(key)).log, lines)
+        return await asyncio.to_thread(last_lines, RunFolder(self._folder_of(key)).log, lines)
 
     async def _trained(self, folder: Path, state: _Telling, stop: asyncio.Event) -> None:
         until = asyncio.get_running_loop().time() + _LOCK_PATIENCE_S

@@ -11,10 +11,10 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import llama_mapper
 from llama_mapper.adapters.mapping.training.bounded_log import BoundedLog
 from llama_mapper.adapters.mapping.training.trainer_events import LINE_LIMIT, TrainerEvent, read_event
 from llama_mapper.domain.kernel.errors import ConfigurationError
@@ -89,8 +89,8 @@ async def require_packages(python: Path) -> None:
         raise ConfigurationError(f"training_python {python} is older than Python 3.11")
     if missing := answer[1:]:
         raise ConfigurationError(
-            f"the interpreter {python} lacks {', '.join(missing)}: install 'llama-mapper[training]' and torch there, or "
-            "set LLAMA_MAPPER_TRAINING_PYTHON to one that has them"
+            f"the interpreter {python} lacks {', '.join(missing)}: install 'llama-mapper[training]' and torch there, "
+            "or set LLAMA_MAPPER_TRAINING_PYTHON to one that has them"
         )
 
 
@@ -158,7 +158,10 @@ class TrainerProcess:
 @asynccontextmanager
 async def running_trainer(python: Path, folder: Path) -> AsyncIterator[TrainerProcess]:
     """A trainer for the run in `folder`; at the end of the block it is dead, whatever happened."""
-    root = str(Path(str(llama_mapper.__file__)).parent)
+    package = find_spec("llama_mapper")
+    if package is None or package.origin is None:
+        raise ConfigurationError("the package llama_mapper is in no folder, so that no other interpreter can read it")
+    root = str(Path(package.origin).parent)
     with BoundedLog(folder / "trainer.log") as log:
         process = await asyncio.create_subprocess_exec(
             str(python),

@@ -148,7 +148,8 @@ class TrainingRunner:
                 self.store_failures += 1
             self._wake.clear()
             try:
-                async with asyncio.timeout(min(self._limits.report_s, self._limits.lease_s / 3)):
+                idle_s = self._limits.lease_s / 3
+                async with asyncio.timeout(min(self._limits.report_s, idle_s) if self._live else idle_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue

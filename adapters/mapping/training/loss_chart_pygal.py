@@ -35,8 +35,14 @@ def draw_losses(metrics: Path) -> bytes:
     )
     chart.add("training", _thinned(trained), show_dots=False)
     chart.add("validation", validated)
-    drawn: bytes = chart.render()
-    return drawn
+    root = chart.render_tree()
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag == "script"]:
+            parent.remove(child)
+    from pygal.etree import etree
+
+    drawn = etree.tostring(root)
+    return drawn if isinstance(drawn, bytes) else str(drawn).encode()
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

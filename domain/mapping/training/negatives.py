@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from random import Random
@@ -21,7 +22,13 @@ class HardNegatives:
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self._ids = tuple(meanings)
-        self._grams = {canonical: _trigrams(f"{_last(canonical)} {meaning}") for canonical, meaning in meanings.items()}
+        self._sizes: dict[str, int] = {}
+        self._having: dict[str, list[str]] = {}
+        for canonical, meaning in meanings.items():
+            grams = _trigrams(f"{_last(canonical)} {meaning}")
+            self._sizes[canonical] = len(grams)
+            for gram in grams:
+                self._having.setdefault(gram, []).append(canonical)
         self._relatives: dict[str, list[str]] = {}
         for canonical in self._ids:
             self._relatives.setdefault(category_of(canonical), []).append(canonical)
@@ -38,13 +45,16 @@ class HardNegatives:
         if category is not None:
             alike = [each for each in alike if category_of(each) != category]
         chosen += alike[: round(count * ALIKE_SHARE)]
-        rest = [each for each in self._ids if each not in barred and each not in chosen]
-        random.shuffle(rest)
-        return (chosen + rest)[:count]
+        missing = max(0, count - len(chosen))
+        barred.update(chosen)
+        rest = [each for each in self._ids if each not in barred]
+        return (chosen + random.sample(rest, min(missing, len(rest))))[:count]
 
     def _most_alike(self, label: str) -> tuple[str, ...]:
         grams = _trigrams(label)
-        scores = {canonical: _likeness(grams, other) for canonical, other in self._grams.items()}
+        shared = Counter(canonical for gram in grams for canonical in self._having.get(gram, ()))
+        # Jaccard's index of the two sets of trigrams.
+        scores = {each: both / (len(grams) + self._sizes[each] - both) for each, both in shared.items()}
         return tuple(sorted(scores, key=lambda canonical: (-scores[canonical], canonical))[:32])
 
 
@@ -58,7 +68,3 @@ def _trigrams(text: str) -> frozenset[str]:
         padded = f" {word} "
         grams.update(padded[place : place + 3] for place in range(len(padded) - 2))
     return frozenset(grams)
-
-
-def _likeness(first: frozenset[str], second: frozenset[str]) -> float:
-    return len(first & second) / max(1, len(first | second))

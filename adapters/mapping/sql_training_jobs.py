@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llama_mapper.adapters.mapping.tables import TRAINING_AGENDA, TRAINING_JOBS
+from llama_mapper.adapters.platform.columns import Moment
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.domain.contracts.training import (
     TrainingError,
@@ -118,7 +119,7 @@ class SqlTrainingJobs:
         values = {
             "status": status.value,
             "progress": progress.model_dump_json(),
-            "started_at": func.coalesce(_JOB.started_at, at),
+            "started_at": func.coalesce(_JOB.started_at, literal(at, Moment)),
         }
         async with self._database.writing(key.tenant_id) as connection:
             if not await _hold(connection, key, owner):

@@ -73,7 +73,7 @@ class TrainingHyperparameters(Contract):
     patience: Annotated[int, Field(ge=0, le=1_000)] = 4
     """Evaluations without a lower validation loss after which training ends; 0 never ends it early."""
     minimum_gain: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
-    validation_limit: Annotated[int, Field(ge=1, le=100_000)] = 96
+    validation_limit: Annotated[int, Field(ge=1, le=100_000)] = 64
     test_limit: Annotated[int, Field(ge=0, le=100_000)] = 200
     precision: Annotated[str, Field(pattern=r"^(auto|float32|bfloat16)$")] = "auto"
     quantization: Annotated[str, Field(pattern=r"^(auto|none|nf4)$")] = "auto"

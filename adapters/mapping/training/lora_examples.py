@@ -61,14 +61,22 @@ def encode_answer(tokenizer: Any, example: ChatExample, answer: str) -> tuple[in
     whole = _template(tokenizer, example.system, example.user, answer)
     if not whole.startswith(before) or answer not in whole[len(before) :]:
         raise ValueError("the chat template changes the prompt when an answer follows")
-    # What a template puts after the end of the turn (a line break) is never generated.
-    return _ids(tokenizer, whole[len(before) :].rstrip())
+    ids = _ids(tokenizer, whole[len(before) :])
+    # What a template puts after the token that ends the turn (a line break, the end of the text) is never generated.
+    ends = special_ids(tokenizer)
+    return next((ids[: place + 1] for place, token in enumerate(ids) if token in ends), ids)
 
 
 def encode(tokenizer: Any, example: ChatExample) -> EncodedExample:
     """Prompt and answer, tokenised apart as they meet in serving; raise `ValueError` as `encode_answer` does."""
     answer = encode_answer(tokenizer, example, example.answer)
     return EncodedExample(encode_prompt(tokenizer, example.system, example.user), answer)
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """Ids of the tokens that mark turns, beginnings and ends, and that no text gives."""
+    added = tokenizer.added_tokens_decoder
+    return frozenset(tokenizer.all_special_ids) | {token for token, told in added.items() if told.special}
 
 
 def batch_of(examples: Sequence[EncodedExample], padding: int) -> tuple[Any, Any, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from llama_mapper.adapters.mapping.training.checkpoints import CheckpointFolder
+from llama_mapper.adapters.mapping.training.checkpoints import Checkpoint, CheckpointFolder
 from llama_mapper.adapters.mapping.training.durable_files import publish_folder, write_file
 from llama_mapper.adapters.mapping.training.lora_evaluation import (
     AnswerTree,
@@ -53,13 +53,17 @@ class LoraRun:
     """A run, loaded and at the step of its newest whole checkpoint."""
 
     def __init__(self, folder: Path, spec: TrainingSpec, events: EventWriter) -> None:
+        self._folder, self._spec, self._events = folder, spec, events
+        self._hyper = hyper = spec.hyperparameters
+        self._checkpoints = CheckpointFolder(folder / "checkpoints")
+        self._metrics = MetricsFile(folder / "metrics.jsonl")
+        self._progress = Progress()
+        begun = self._begun()
+        events.tell(TrainerEvent.LOADING)
         import torch
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        self._folder, self._spec, self._events = folder, spec, events
-        self._hyper = hyper = spec.hyperparameters
-        events.tell(TrainerEvent.LOADING)
         random.seed(hyper.seed)
         torch.manual_seed(hyper.seed)
         adapted = with_adapter(load_base(spec.base_model, hyper), hyper)
@@ -74,10 +78,7 @@ class LoraRun:
         self._trained = trained
         self._optimizer = torch.optim.AdamW(trained, lr=hyper.learning_rate, weight_decay=hyper.weight_decay)
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, hyper.rate_share)
-        self._checkpoints = CheckpointFolder(folder / "checkpoints")
-        self._metrics = MetricsFile(folder / "metrics.jsonl")
-        self._progress = Progress()
-        self._resume()
+        self._resume(begun)
         events.tell(
             TrainerEvent.READY,
             step=self.step,
@@ -135,16 +136,20 @@ class LoraRun:
         publish_folder(self._folder / "adapter", adapter_files(self._model), facts)
         write_file(self._folder / "evaluation.json", json.dumps(evaluation, indent=1, sort_keys=True).encode())
 
-    def _resume(self) -> None:
+    def _begun(self) -> Checkpoint | None:
+        """The checkpoint to go on from."""
         checkpoint, ignored = self._checkpoints.newest()
         for each in ignored:
             self._events.tell(TrainerEvent.IGNORED, name=each.name, reason=each.reason)
+        if checkpoint is not None and checkpoint.facts.get("spec_digest") != self._spec.digest:
+            raise RunError("the checkpoints belong to another base model, data set or set of hyperparameters")
+        return checkpoint
+
+    def _resume(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             self._metrics.cut_after(0)
             return
-        facts = dict(checkpoint.facts)
-        if facts.pop("spec_digest", None) != self._spec.digest:
-            raise RunError("the checkpoints belong to another base model, data set or set of hyperparameters")
+        facts = {name: value for name, value in checkpoint.facts.items() if name != "spec_digest"}
         self._progress = Progress(**facts)  # type: ignore[arg-type]  # verified by digest, written by `facts`
         put_adapter(self._model, (checkpoint.path / _WEIGHTS).read_bytes())
         seen = unpack_state((checkpoint.path / _STATE).read_bytes(), self._optimizer, self._scheduler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,7 +123,8 @@ async def _listened(trainer: TrainerProcess, state: _Telling, stop: asyncio.Even
         status = await trainer.wait()
     finally:
         asked.cancel()
-    if last is TrainerEvent.STOPPED:
+    # It may be asked before it can listen; what it has done by then is in its last checkpoint.
+    if last is TrainerEvent.STOPPED or (stop.is_set() and status == -signal.SIGTERM):
         raise TrainingStoppedError("the run was asked to stop and can be gone on with")
     if status or last is not TrainerEvent.DONE:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -73,7 +73,7 @@ class Hyperparameters:
     """Evaluations without a lower validation loss after which training ends; 0 never ends it early."""
     minimum_gain: float = 0.0
     """By how much a validation loss must be lower to count as such."""
-    validation_limit: int = 96
+    validation_limit: int = 64
     """Examples of the validation split that are used, the same ones every time."""
     test_limit: int = 200
     """Examples of the test split that the finished adapter and the base model are asked; 0: none."""

@@ -313,7 +313,7 @@ async def test_smollm2_learns_the_small_task_in_a_few_steps(
     models_python: Path, smollm2_gguf: Path, place: Path
 ) -> None:
     small = {"steps": 5, "batch_size": 2, "accumulation": 1, "validation_limit": 2, "test_limit": 2}
-    order = an_order(smollm2_gguf, **small, learning_rate=3e-3, dropout=0.0, evaluate_every=5, save_every=5)
+    order = an_order(smollm2_gguf, TrainingTask.MAPPER, **small, learning_rate=3e-3, dropout=0.0, evaluate_every=5, save_every=5)
     folder = place / "smollm2"
     trained = await training_in(folder, models_python).carry_out(order, lambda _: None, asyncio.Event())
     learnt = [loss for kind, _, loss in losses(folder) if kind == "train"]

@@ -10,15 +10,18 @@ from sqlalchemy import text
 from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.adapters.mapping.sql_training_jobs import SqlTrainingJobs
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
+from llama_mapper.domain.contracts.training import TrainingKind, TrainingRequest
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.ports import UnknownLabel
+from llama_mapper.domain.mapping.training.ports import TrainingKey
 from llama_mapper.domain.orchestration.lifecycle.events import Event
 from llama_mapper.domain.orchestration.ports import PolicyBundle
 from tests.support.postgres import APPLICATION, PostgresDatabase
@@ -29,6 +32,7 @@ TENANT_TABLES = [
     ("assessment", "assessments"),
     ("analysis", "finding_history"),
     ("mapping", "review_labels"),
+    ("mapping", "training_jobs"),
     ("orchestration", "policy_bundles"),
     ("orchestration", "policy_events"),
 ]
@@ -47,6 +51,8 @@ async def _fill(database: Database) -> None:
             await SqlFindingHistory(database).record([HistoryEntry("acme", "r1", NOON, {"pii.contact": 1})])
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
+            asked = TrainingRequest(kind=TrainingKind.MAPPER, base_model="small")
+            await SqlTrainingJobs(database).add(TrainingKey("acme", "train_1"), asked, NOON)
         case "orchestration":
             await _draft(database, "acme")
 

@@ -252,10 +252,13 @@ class TrainingJobMachine(StoreMachine):
 
     @initialize(target=keys)
     def begin(self) -> TrainingKey:
-        return self.add("acme")
+        return self._add("acme")
 
     @rule(target=keys, tenant=TENANTS)
     def add(self, tenant: str) -> TrainingKey:
+        return self._add(tenant)
+
+    def _add(self, tenant: str) -> TrainingKey:
         key = TrainingKey(tenant, new_id("train"))
         self.do(self.jobs.add(key, REQUEST, self.now))
         self.status[key], self.attempts[key], self.leases[key] = TrainingStatus.QUEUED, 0, None

@@ -138,7 +138,8 @@ async def test_every_table_with_a_tenant_forces_row_security(postgres_place: Pos
         async with owner.reading() as connection:
             found += (await connection.scalars(unforced)).all()
         await owner.close()
-    assert sorted(found) == ["api_keys", "job_agenda"]  # read to learn the tenant; the agenda has ids and times only
+    # Read to learn the tenant; the agendas have ids and times only.
+    assert sorted(found) == ["api_keys", "job_agenda", "training_agenda"]
 
 
 async def test_the_application_role_owns_nothing_and_cannot_change_the_schema(postgres_place: PostgresPlace) -> None:

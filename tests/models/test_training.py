@@ -309,11 +309,32 @@ def test_the_loss_is_on_the_answer_alone_and_the_prompt_is_servings(
         assert each["aligned"]
 
 
+_LOADED = """
+import sys
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+base, adapter = sys.argv[1:]
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+saved, loaded = load_file(adapter + "/adapter_model.safetensors"), get_peft_model_state_dict(model)
+assert saved.keys() == loaded.keys() and all(saved[name].equal(loaded[name]) for name in saved)
+assert any(saved[name].abs().max() > 0 for name in saved if "lora_B" in name), "it learnt nothing"
+print("ok")
+"""
+
+
+def test_the_finished_adapter_is_one_that_peft_loads(
+    models_python: Path, tiny_llama: Path, uninterrupted: tuple[Path, Events]
+) -> None:
+    assert run_program(models_python, "-c", _LOADED, tiny_llama, uninterrupted[0] / "adapter").strip() == "ok"
+
+
 async def test_smollm2_learns_the_small_task_in_a_few_steps(
     models_python: Path, smollm2_gguf: Path, place: Path
 ) -> None:
     small = {"steps": 5, "batch_size": 2, "accumulation": 1, "validation_limit": 2, "test_limit": 2}
-    order = an_order(smollm2_gguf, TrainingTask.MAPPER, **small, learning_rate=3e-3, dropout=0.0, evaluate_every=5, save_every=5)
+    once = {"evaluate_every": 5, "save_every": 5}
+    order = an_order(smollm2_gguf, TrainingTask.MAPPER, **small, **once, learning_rate=3e-3, dropout=0.0)
     folder = place / "smollm2"
     trained = await training_in(folder, models_python).carry_out(order, lambda _: None, asyncio.Event())
     learnt = [loss for kind, _, loss in losses(folder) if kind == "train"]

@@ -294,6 +294,12 @@ class Settings(BaseSettings):
 
     release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
     """Seconds between two looks at the gates of the releases under way."""
+    training_python: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """The Python interpreter, 3.11 or newer, that trains: one with torch and the extra `training`. Unset: this one."""
+
+    training_base_models: Annotated[dict[Identifier, Path], Field(max_length=64)] = Field(default_factory=dict)
+    """Base models that training jobs may name, each a local folder or a GGUF file: in a TOML file a table
+    `[training_base_models]`, in the environment JSON. Nothing is downloaded."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""

@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     JOB_QUEUE_FULL = "JOB_QUEUE_FULL"
     JOB_INTERRUPTED = "JOB_INTERRUPTED"
+    TRAINING_FAILED = "TRAINING_FAILED"
     DETECTOR_OVERLOADED = "DETECTOR_OVERLOADED"
     ALL_DETECTORS_UNAVAILABLE = "ALL_DETECTORS_UNAVAILABLE"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
@@ -208,6 +209,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.IDEMPOTENCY_CONFLICT: ValidationError,
     ErrorCode.TENANT_MISMATCH: AuthorizationError,
     ErrorCode.JOB_QUEUE_FULL: OrchestrationError,
+    ErrorCode.TRAINING_FAILED: MappingError,
     ErrorCode.DETECTOR_OVERLOADED: OrchestrationError,
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,

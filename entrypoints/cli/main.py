@@ -28,6 +28,8 @@ from llama_mapper.entrypoints.cli import (
     releases,
     schemas,
     serve,
+    train,
+    training_jobs,
     validate,
 )
 
@@ -61,6 +63,8 @@ app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.app, name="models")
 app.add_typer(releases.app, name="releases")
 app.add_typer(experiments.app, name="experiments")
+train.app.add_typer(training_jobs.app, name="jobs")
+app.add_typer(train.app, name="train")
 
 
 def _version(asked: bool) -> None:

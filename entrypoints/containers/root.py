@@ -25,6 +25,7 @@ from llama_mapper.entrypoints.containers.running import (
     pool_gauges,
 )
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
+from llama_mapper.entrypoints.containers.training import running_training
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -66,6 +67,7 @@ async def running_monolith(
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,
+            training=await stack.enter_async_context(running_training(platform, mapping)) if jobs else None,
             checks={
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)

@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
+from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
@@ -65,6 +66,7 @@ class Running:
     operator_tenant: str = LOCAL_TENANT
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
+    training: TrainingApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
 

@@ -91,6 +91,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
     from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+    from llama_mapper.entrypoints.containers.training import running_training
 
     platform = PlatformContainer(settings=settings)
     async with (
@@ -98,6 +99,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
         running_models(platform, mapping.database()) as models,
+        running_training(platform, mapping) as training,
     ):
         model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
@@ -111,6 +113,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            training=training,
             checks=checks,
             notes=lambda: {
                 **shared.notes(),

@@ -31,6 +31,7 @@ from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.training import training_operations
 from llama_mapper.entrypoints.http.validation import validation_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
@@ -130,6 +131,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += release_operations(running.releases, running.operator_tenant)
     if running.experiments is not None:
         operations += experiment_operations(running.experiments, running.operator_tenant)
+    if running.training is not None:
+        operations += training_operations(running.training)
     return operations
 
 
@@ -154,5 +157,6 @@ def monolith_openapi() -> dict[str, Any]:
         *model_operations(unused, "", 0, 0.0),
         *release_operations(unused, ""),
         *experiment_operations(unused, ""),
+        *training_operations(unused),
     ]
     return openapi_document(operations, service_version())

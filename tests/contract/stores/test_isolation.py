@@ -12,6 +12,7 @@ from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_models import SqlModels
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.adapters.mapping.sql_training_jobs import SqlTrainingJobs
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
@@ -27,6 +28,7 @@ from llama_mapper.domain.contracts.models import (
     ModelStep,
 )
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
+from llama_mapper.domain.contracts.training import TrainingKind, TrainingRequest
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.costs.budgets import reached
@@ -35,6 +37,7 @@ from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
 from llama_mapper.domain.mapping.models.events import Event as ModelEvent
 from llama_mapper.domain.mapping.models.events import StoredVersion
 from llama_mapper.domain.mapping.ports import UnknownLabel
+from llama_mapper.domain.mapping.training.ports import TrainingKey
 from llama_mapper.domain.orchestration.lifecycle.events import Event
 from llama_mapper.domain.orchestration.ports import PolicyBundle
 from tests.support.postgres import APPLICATION, PostgresDatabase
@@ -51,6 +54,7 @@ TENANT_TABLES = [
     ("mapping", "cost_alerts"),
     ("mapping", "model_versions"),
     ("mapping", "model_events"),
+    ("mapping", "training_jobs"),
     ("orchestration", "policy_bundles"),
     ("orchestration", "policy_events"),
 ]
@@ -90,6 +94,8 @@ async def _fill(database: Database) -> None:
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
             await _spend(SqlCostLedger(database))
             await _register(database, "acme")
+            asked = TrainingRequest(kind=TrainingKind.MAPPER, base_model="small")
+            await SqlTrainingJobs(database).add(TrainingKey("acme", "train_1"), asked, NOON)
         case "orchestration":
             await _draft(database, "acme")
 
@@ -184,7 +190,8 @@ async def test_every_table_with_a_tenant_forces_row_security(postgres_place: Pos
         async with owner.reading() as connection:
             found += (await connection.scalars(unforced)).all()
         await owner.close()
-    assert sorted(found) == ["api_keys", "job_agenda"]  # read to learn the tenant; the agenda has ids and times only
+    # Read to learn the tenant; the agendas have ids and times only.
+    assert sorted(found) == ["api_keys", "job_agenda", "training_agenda"]
 
 
 async def test_the_application_role_owns_nothing_and_cannot_change_the_schema(postgres_place: PostgresPlace) -> None:

@@ -1,0 +1,1 @@
+"""Training jobs in a running process."""

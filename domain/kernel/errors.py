@@ -45,6 +45,8 @@ class ErrorCode(StrEnum):
     UPSTREAM_INVALID_RESPONSE = "UPSTREAM_INVALID_RESPONSE"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     CATALOGUE_INVALID = "CATALOGUE_INVALID"
+    DOCUMENT_INVALID = "DOCUMENT_INVALID"
+    ACCURACY_TOO_LOW = "ACCURACY_TOO_LOW"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
     CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -152,9 +154,17 @@ class ConfigurationError(ServiceError):
 
 
 class CatalogueError(ServiceError):
-    """The shipped or uploaded taxonomy, vocabularies or crosswalk contradict themselves."""
+    """The shipped taxonomy, vocabularies or crosswalk contradict themselves."""
 
     default_code = ErrorCode.CATALOGUE_INVALID
+
+
+class DocumentError(ServiceError):
+    """An uploaded vocabulary, framework or crosswalk breaks the rules; `problems` has (where, what) of every one."""
+
+    default_code = ErrorCode.DOCUMENT_INVALID
+
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class EvidenceError(ServiceError):
@@ -186,6 +196,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.ALL_DETECTORS_UNAVAILABLE: OrchestrationError,
     ErrorCode.REQUEST_TIMEOUT: OrchestrationError,
     ErrorCode.UPSTREAM_INVALID_RESPONSE: LinkError,
+    ErrorCode.ACCURACY_TOO_LOW: MappingError,
 } | {
     kind.default_code: kind
     for kind in (
@@ -198,6 +209,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         LinkError,
         ConfigurationError,
         CatalogueError,
+        DocumentError,
         EvidenceError,
     )
 }

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from dependency_injector import containers, providers
 
+from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
+from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
+from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
+from llama_mapper.domain.mapping.overlays.directory import TenantCatalogues
+from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
+from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.running import MappingDesks
+
+shipped_documents = cache(load_raw_catalogue)
+"""The shipped documents, read where they are first needed: an installation without uploads never holds them."""
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -19,12 +32,54 @@ class MappingContainer(containers.DeclarativeContainer):
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
     reviews = providers.Singleton(SqlReviewQueue, database)
+    documents = providers.Singleton(SqlCatalogueDocuments, database)
+    tenants = providers.Singleton(
+        TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
+    )
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
         reviews=reviews,
         clock=platform.clock,
         service_version=platform.version,
+        tenants=tenants,
+        share=providers.Object(share_of),
+    )
+    review_desk = providers.Singleton(
+        ReviewDesk,
+        reviews,
+        platform.catalogue.provided.labels,
+        platform.catalogue.provided.versions.taxonomy,
+        platform.clock,
+    )
+    vocabulary_desk = providers.Singleton(
+        VocabularyDesk,
+        documents,
+        platform.catalogue,
+        platform.catalogue.provided.labels,
+        providers.Object(shipped_documents),
+        platform.clock,
+    )
+    framework_desk = providers.Singleton(
+        FrameworkDesk, documents, platform.catalogue, platform.catalogue.provided.labels, platform.clock
+    )
+    crosswalk_desk = providers.Singleton(
+        CrosswalkDesk,
+        documents,
+        platform.catalogue,
+        platform.catalogue.provided.labels,
+        providers.Object(shipped_documents),
+        providers.Object(cache(load_crosswalk_cases)),
+        platform.current_id,
+        platform.clock,
+        gate=platform.settings.provided.crosswalk_gate,
+    )
+    desks = providers.Factory(
+        MappingDesks,
+        reviews=review_desk,
+        vocabularies=vocabulary_desk,
+        frameworks=framework_desk,
+        crosswalks=crosswalk_desk,
     )
 
 

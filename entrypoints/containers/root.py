@@ -57,6 +57,7 @@ async def running_monolith(
             policies=orchestration.lifecycle(),
             analysis=analysis.service(),
             mapping=mapping.service(),
+            mapping_desks=mapping.desks(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,

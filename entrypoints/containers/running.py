@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
+from llama_mapper.domain.contracts.reviews import ReviewDeskApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
+    from llama_mapper.domain.mapping.taxonomies.library import TaxonomyLibrary
     from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -40,6 +44,16 @@ def _no_notes() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingDesks:
+    """Where people work on a tenant's own catalogue."""
+
+    reviews: ReviewDeskApi
+    vocabularies: VocabularyDeskApi
+    frameworks: FrameworkDeskApi
+    crosswalks: CrosswalkDeskApi
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A started process: an Api is None where its context does not run here."""
 
@@ -50,6 +64,7 @@ class Running:
     policies: PolicyLifecycleApi | None = None
     analysis: AnalysisApi | None = None
     mapping: MappingApi | None = None
+    mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None
@@ -58,6 +73,11 @@ class Running:
     jobs: JobApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
+
+    @property
+    def taxonomies(self) -> TaxonomyLibrary:
+        """The taxonomy's versions, known everywhere."""
+        return self.platform.taxonomies()
 
     @property
     def chain(self) -> AssessmentApi:

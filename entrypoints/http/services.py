@@ -11,6 +11,7 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
 from llama_mapper.entrypoints.http.health import health_routes
@@ -21,10 +22,13 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.own_catalogue import framework_operations, vocabulary_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
+from llama_mapper.entrypoints.http.reviews import review_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.taxonomies import taxonomy_operations
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -90,7 +94,7 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     body_limit = settings.body_limit
     operations: list[Operation] = []
     if running.assessments is not None:
-        operations += assessment_operations(running.assessments, body_limit, running.jobs)
+        operations += assessment_operations(running.assessments, body_limit, running.jobs, running.taxonomies)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
     if running.jobs is not None:
         operations += job_operations(running.jobs, settings.batch_body_limit)
@@ -110,6 +114,13 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
     if running.mapping is not None:
         operations += mapping_operations(running.mapping, catalogue, _LINK_BODY_LIMIT)
+        operations += taxonomy_operations(running.taxonomies)
+    if running.mapping_desks is not None:
+        desks = running.mapping_desks
+        operations += review_operations(desks.reviews)
+        operations += vocabulary_operations(desks.vocabularies)
+        operations += framework_operations(desks.frameworks)
+        operations += crosswalk_operations(desks.crosswalks)
     return operations
 
 
@@ -128,5 +139,10 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_operations(unused),
         *analysis_operations(unused, 0),
         *mapping_operations(unused, unused, 0),
+        *taxonomy_operations(unused),
+        *review_operations(unused),
+        *vocabulary_operations(unused),
+        *framework_operations(unused),
+        *crosswalk_operations(unused),
     ]
     return openapi_document(operations, service_version())

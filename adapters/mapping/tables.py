@@ -43,7 +43,7 @@ TENANT_CHANGES = Table(
     Column("tenant_id", ExactText, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
-"""The position of the newest change of a tenant's catalogue. Whoever changes that takes the next, and the row's lock."""
+"""The position of the newest change of a tenant's catalogue. Who changes it takes the next, and the row's lock."""
 
 REVIEW_DECISIONS = Table(
     "review_decisions",

@@ -174,7 +174,10 @@ class CrosswalkDeskApi(Protocol):
         ...
 
     async def accuracy(self, tenant_id: str, version: str, framework: str | None = None) -> CrosswalkAccuracy:
-        """How a version does on the test cases, of all editions or of one framework or edition."""
+        """How a version does on the test cases, of all editions or of one framework or edition.
+
+        Raises `FRAMEWORK_NOT_FOUND` or `EDITION_NOT_FOUND` for one that is not shipped.
+        """
         ...
 
     async def difference(self, tenant_id: str, before: str, after: str) -> DocumentDifference:

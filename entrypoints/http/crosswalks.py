@@ -107,7 +107,12 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             accuracy,
             CrosswalkAccuracy,
             query=(_FRAMEWORK,),
-            errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND),
+            errors=(
+                ErrorCode.INVALID_REQUEST,
+                ErrorCode.NOT_FOUND,
+                ErrorCode.FRAMEWORK_NOT_FOUND,
+                ErrorCode.EDITION_NOT_FOUND,
+            ),
         ),
         _operation(
             "deployCrosswalk",

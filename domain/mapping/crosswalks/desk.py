@@ -75,6 +75,7 @@ class CrosswalkDesk:
         self._book = DocumentBook(
             documents, DocumentKind.CROSSWALK, catalogue.versions.taxonomy, clock, "version of the crosswalk"
         )
+        self._catalogue = catalogue
         self._shipped_version = catalogue.versions.crosswalk
         self._labels = labels
         self._raw = raw
@@ -117,6 +118,8 @@ class CrosswalkDesk:
 
     async def accuracy(self, tenant_id: str, version: str, framework: str | None = None) -> CrosswalkAccuracy:
         """See `CrosswalkDeskApi.accuracy`."""
+        if framework is not None:
+            self._catalogue.resolve_frameworks((framework,))
         content, written_under = await self._content(tenant_id, version)
         return await asyncio.to_thread(self._measure, version, content, written_under, framework)
 
@@ -168,13 +171,13 @@ class CrosswalkDesk:
         return split_of(await self._documents.deployments(tenant_id), everyones)
 
     async def _content(self, tenant_id: str, version: str) -> tuple[Content, str]:
-        if version == self._shipped_version:
-            raw = await asyncio.to_thread(self._raw)
-            return {**raw.crosswalk, "cases": ()}, raw.taxonomy["version"]
-        for owner in (tenant_id, EVERYONE):
+        for owner in dict.fromkeys((tenant_id, EVERYONE)):
             stored = await self._documents.document(owner, DocumentKind.CROSSWALK, version)
             if stored is not None and stored.content is not None:
                 return stored.content, stored.taxonomy_version
+        if version == self._shipped_version:
+            raw = await asyncio.to_thread(self._raw)
+            return {**raw.crosswalk, "cases": ()}, raw.taxonomy["version"]
         raise NotFoundError("there is no such version of the crosswalk")
 
     def _measure(self, version: str, content: Content, written_under: str, framework: str | None) -> CrosswalkAccuracy:

@@ -36,7 +36,6 @@ class FrameworkDesk:
         )
         self._catalogue = catalogue
         self._labels = labels
-        self._taxonomy_version = taxonomy_version
 
     async def put(
         self,
@@ -89,34 +88,43 @@ class FrameworkDesk:
         old, new = [await self._book.entries(tenant_id, name, number, _entries) for number in (before, after)]
         return differences(str(before), old, str(after), new)
 
-    def problems(self, framework: str, edition: str, upload: FrameworkUpload) -> Problems:
-        """Everything that is wrong with an edition; empty if it may be uploaded."""
-        return self._problems(framework, edition, framework_content(upload))
-
     def _check(self, framework: str, edition: str) -> Check:
         async def check(content: Content | None) -> None:
-            if content is not None and (problems := self._problems(framework, edition, content)):
-                raise invalid(problems)
+            if content is not None:
+                problems = _problems(framework, edition, content, self._catalogue, self._labels)
+                if problems:
+                    raise invalid(problems)
 
         return check
 
-    def _problems(self, framework: str, edition: str, content: Content) -> Problems:
-        shipped = {name for each in self._catalogue.frameworks() for name in (each.framework, each.ref)}
-        if framework not in shipped and self._means_shipped(framework):
-            shipped.add(framework)
-        uploaded = UploadedEdition(framework, edition, content, self._taxonomy_version)
-        return list(edition_problems(uploaded, self._labels, shipped))
 
-    def _means_shipped(self, name: str) -> bool:
-        try:
-            return bool(self._catalogue.resolve_frameworks((name,)))
-        except ValidationError:
-            return False
+def problems_of_upload(
+    framework: str, edition: str, upload: FrameworkUpload, catalogue: CatalogueView, labels: Collection[str]
+) -> Problems:
+    """Everything that is wrong with an edition; empty if it may be uploaded. `labels` are the ids of the taxonomy."""
+    return _problems(framework, edition, framework_content(upload), catalogue, labels)
 
 
 def framework_content(upload: FrameworkUpload) -> dict[str, Any]:
     """The upload as it is stored; what it leaves out stands there by its default."""
     return upload.model_dump(mode="json", exclude_none=True)
+
+
+def _problems(
+    framework: str, edition: str, content: Content, catalogue: CatalogueView, labels: Collection[str]
+) -> Problems:
+    shipped = {name for each in catalogue.frameworks() for name in (each.framework, each.ref)}
+    if _is_alias(framework, catalogue):
+        shipped.add(framework)
+    uploaded = UploadedEdition(framework, edition, content, catalogue.versions.taxonomy)
+    return list(edition_problems(uploaded, labels, shipped))
+
+
+def _is_alias(name: str, catalogue: CatalogueView) -> bool:
+    try:
+        return bool(catalogue.resolve_frameworks((name,)))
+    except ValidationError:
+        return False
 
 
 def _told(stored: StoredDocument) -> OwnFramework:

@@ -129,10 +129,25 @@ def crosswalk_links(
     crosswalk: Mapping[str, Any],
     taxonomy_version: str,
 ) -> Links:
-    """The links of a crosswalk document over the shipped frameworks, by ids of the present taxonomy."""
-    entries = {
-        now: entry
-        for label, entry in crosswalk["crosswalk"].items()
-        if (now := current_id(label, taxonomy_version)) is not None
+    """The links of a crosswalk document over the shipped frameworks, by ids of the present taxonomy.
+
+    Labels, editions and controls that are not shipped any more are left out: a document may be older than they are.
+    """
+    shipped = raw()
+    controls = {
+        f"{framework}:{edition}": listed["controls"]
+        for framework, entry in shipped.frameworks["frameworks"].items()
+        for edition, listed in entry["editions"].items()
     }
-    return control_links(raw().frameworks, {**crosswalk, "crosswalk": entries}, labels)
+    entries = {}
+    for label, entry in crosswalk["crosswalk"].items():
+        now = current_id(label, taxonomy_version)
+        if now is not None:
+            linked = {
+                edition: [each for each in ids if each in controls[edition]]
+                for edition, ids in entry["controls"].items()
+                if edition in controls
+            }
+            entries[now] = {"rationale": entry["rationale"], "controls": linked}
+    correspondences = shipped.crosswalk.get("correspondences", ())
+    return control_links(shipped.frameworks, {"crosswalk": entries, "correspondences": correspondences}, labels)

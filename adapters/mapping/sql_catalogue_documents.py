@@ -163,7 +163,10 @@ class SqlCatalogueDocuments:
                     "note": deployment.note,
                 },
             )
-            return added.first() is not None
+            is_added = added.first() is not None
+            if not is_added:
+                await connection.rollback()  # the position is taken by nobody
+        return is_added
 
 
 def curator_columns(curator: Curator) -> dict[str, object]:

@@ -132,6 +132,7 @@ class SqlReviewQueue:
         """Record the decision and put it in force, both or neither; False if the item has another revision by now."""
         is_reopened = decided.step is ReviewStep.REOPENED
         async with self._database.writing(tenant_id) as connection:
+            # First of all, and only then the label: whoever changes anything of the tenant's does it in this order.
             position = await next_position(self._database, connection, tenant_id)
             changed = await connection.execute(
                 update(REVIEW_LABELS)
@@ -148,6 +149,7 @@ class SqlReviewQueue:
                 )
             )
             if changed.rowcount != 1:
+                await connection.rollback()  # the position is taken by nobody
                 return False
             await connection.execute(
                 insert(REVIEW_DECISIONS),

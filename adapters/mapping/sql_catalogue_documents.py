@@ -18,15 +18,15 @@ from llama_mapper.domain.contracts.curation import VERSIONS_LISTED, Curator, Doc
 from llama_mapper.domain.contracts.policies import Door
 from llama_mapper.domain.kernel.errors import ErrorCode, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
-from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.overlays.ports import (
+from llama_mapper.domain.mapping.documents.ports import (
     Deployment,
     DocumentKind,
     NewDocument,
+    ReviewedMeaning,
     StoredDocument,
     StoredStanding,
 )
-from llama_mapper.domain.mapping.overlays.tables import ReviewedMeaning
+from llama_mapper.domain.mapping.labels import LabelKey
 
 _DOCUMENT, _DEPLOYMENT, _LABEL = CATALOGUE_DOCUMENTS.c, CROSSWALK_DEPLOYMENTS.c, REVIEW_LABELS.c
 _QUICKER = "somebody else has just changed it; look at what stands now"

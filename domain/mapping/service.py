@@ -26,9 +26,9 @@ from llama_mapper.domain.contracts.mapping import (
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 from llama_mapper.domain.mapping.labelling import map_findings, map_label, unknown_labels
-from llama_mapper.domain.mapping.overlays.directory import TenantCatalogues
-from llama_mapper.domain.mapping.overlays.standing import Standing, View
 from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
+from llama_mapper.domain.mapping.tenants.standing import Standing, View
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()

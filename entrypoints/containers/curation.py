@@ -67,7 +67,7 @@ def compare_taxonomies(
     """How two taxonomy documents differ, and what becomes of the old one's ids; raise `DOCUMENT_INVALID`."""
     from llama_mapper.domain.mapping.catalogue.rules import taxonomy_problems
     from llama_mapper.domain.mapping.catalogue.shape import TAXONOMY
-    from llama_mapper.domain.mapping.overlays.book import invalid
+    from llama_mapper.domain.mapping.documents.book import invalid
     from llama_mapper.domain.mapping.taxonomies.differences import difference, plan_report
     from llama_mapper.domain.mapping.taxonomies.entries import entries_of
     from llama_mapper.domain.mapping.taxonomies.migrations import (

@@ -13,10 +13,10 @@ from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
-from llama_mapper.domain.mapping.overlays.directory import TenantCatalogues
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer

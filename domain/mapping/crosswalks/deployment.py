@@ -9,7 +9,7 @@ from datetime import datetime
 from llama_mapper.domain.contracts.crosswalks import CrosswalkStep
 from llama_mapper.domain.contracts.curation import Curator
 from llama_mapper.domain.kernel.errors import ErrorCode, StoreError
-from llama_mapper.domain.mapping.overlays.ports import Deployment
+from llama_mapper.domain.mapping.documents.ports import Deployment
 
 ALL = 100
 

@@ -21,7 +21,7 @@ from llama_mapper.domain.contracts.curation import Curator, DocumentDifference
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ErrorCode, MappingError, NotFoundError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
-from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
+from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue, RawSource
 from llama_mapper.domain.mapping.catalogue.rules import crosswalk_problems
 from llama_mapper.domain.mapping.catalogue.shape import CROSSWALK
 from llama_mapper.domain.mapping.crosswalks.accuracy import (
@@ -33,7 +33,8 @@ from llama_mapper.domain.mapping.crosswalks.accuracy import (
     with_own,
 )
 from llama_mapper.domain.mapping.crosswalks.deployment import Split, deployed, percents, rolled_back, split_of
-from llama_mapper.domain.mapping.overlays.book import (
+from llama_mapper.domain.mapping.crosswalks.links import crosswalk_links
+from llama_mapper.domain.mapping.documents.book import (
     Content,
     DocumentBook,
     Problems,
@@ -42,14 +43,12 @@ from llama_mapper.domain.mapping.overlays.book import (
     digest_of,
     invalid,
 )
-from llama_mapper.domain.mapping.overlays.directory import crosswalk_links
-from llama_mapper.domain.mapping.overlays.ports import (
+from llama_mapper.domain.mapping.documents.ports import (
     CatalogueDocuments,
     Deployment,
     DocumentKind,
     StoredDocument,
 )
-from llama_mapper.domain.mapping.overlays.standing import RawSource
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId
 
 _ATTEMPTS = 8

@@ -10,8 +10,7 @@ from llama_mapper.domain.contracts.curation import Curator, DocumentDifference, 
 from llama_mapper.domain.contracts.own_catalogue import FrameworkUpload, OwnFramework, OwnFrameworkList
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ValidationError
-from llama_mapper.domain.mapping.frameworks.editions import UploadedEdition, edition_problems
-from llama_mapper.domain.mapping.overlays.book import (
+from llama_mapper.domain.mapping.documents.book import (
     Check,
     Content,
     DocumentBook,
@@ -20,7 +19,8 @@ from llama_mapper.domain.mapping.overlays.book import (
     invalid,
     version_of,
 )
-from llama_mapper.domain.mapping.overlays.ports import CatalogueDocuments, DocumentKind, StoredDocument
+from llama_mapper.domain.mapping.documents.ports import CatalogueDocuments, DocumentKind, StoredDocument
+from llama_mapper.domain.mapping.frameworks.editions import UploadedEdition, edition_problems
 
 
 class FrameworkDesk:

@@ -1,1 +1,1 @@
-"""A tenant's own vocabularies, and what stands for a tenant now: overlay, frameworks, crosswalk."""
+"""A tenant's own vocabularies: uploaded lists, and labels that its reviewers decided on."""

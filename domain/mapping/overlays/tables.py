@@ -17,6 +17,7 @@ from llama_mapper.domain.mapping.catalogue.vocabulary import (
     matches_of,
     version_meanings,
 )
+from llama_mapper.domain.mapping.documents.ports import ReviewedMeaning
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId
 
@@ -30,16 +31,6 @@ class UploadedVocabulary:
     vendor: str
     position: int
     entry: Mapping[str, Any]
-    taxonomy_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewedMeaning:
-    """A label that a person decided on; `position` tells which of two changes is the later one."""
-
-    key: LabelKey
-    canonical: str
-    position: int
     taxonomy_version: str
 
 

@@ -10,11 +10,11 @@ from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.curation import Curator, DocumentDifference, DocumentHistory
 from llama_mapper.domain.contracts.own_catalogue import OwnVocabulary, OwnVocabularyList, VocabularyUpload
 from llama_mapper.domain.kernel.clock import Clock
+from llama_mapper.domain.mapping.catalogue.raw import RawSource
 from llama_mapper.domain.mapping.catalogue.rules import vocabulary_problems
 from llama_mapper.domain.mapping.catalogue.shape import VOCABULARIES
 from llama_mapper.domain.mapping.catalogue.vocabulary import listed_meanings, version_meanings
-from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.overlays.book import (
+from llama_mapper.domain.mapping.documents.book import (
     Check,
     Content,
     DocumentBook,
@@ -23,8 +23,8 @@ from llama_mapper.domain.mapping.overlays.book import (
     invalid,
     version_of,
 )
-from llama_mapper.domain.mapping.overlays.ports import CatalogueDocuments, DocumentKind, StoredDocument
-from llama_mapper.domain.mapping.overlays.standing import RawSource
+from llama_mapper.domain.mapping.documents.ports import CatalogueDocuments, DocumentKind, StoredDocument
+from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.overlays.tables import UploadedVocabulary, overlay_of, shadowed
 
 _OVERRIDES_TOLD = 1_000

@@ -19,7 +19,7 @@ from llama_mapper.domain.contracts.curation import Curator, DocumentStep
 from llama_mapper.domain.contracts.policies import Door
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, StoreError
 from llama_mapper.domain.kernel.tenancy import EVERYONE
-from llama_mapper.domain.mapping.overlays.ports import CatalogueDocuments, Deployment, DocumentKind, NewDocument
+from llama_mapper.domain.mapping.documents.ports import CatalogueDocuments, Deployment, DocumentKind, NewDocument
 from tests.support.loops import LoopThread
 from tests.support.store_machines import TENANTS, TEXTS, StoreMachine, run_machine
 from tests.support.store_places import StorePlace

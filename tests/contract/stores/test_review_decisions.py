@@ -17,9 +17,10 @@ from llama_mapper.adapters.platform.database import Database
 from llama_mapper.domain.contracts.curation import Curator
 from llama_mapper.domain.contracts.mapping import ReviewItem, ReviewStatus
 from llama_mapper.domain.contracts.policies import Door
-from llama_mapper.domain.contracts.reviews import ReviewStep
-from llama_mapper.domain.kernel.errors import StoreError
+from llama_mapper.domain.contracts.reviews import ReviewAcceptance, ReviewCorrection, ReviewStep
+from llama_mapper.domain.kernel.errors import ErrorCode, StoreError, ValidationError
 from llama_mapper.domain.mapping.ports import UnknownLabel
+from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.reviews.ports import Decided, ReviewDecisions
 from tests.support.loops import LoopThread
 from tests.support.store_machines import TENANTS, StoreMachine, run_machine
@@ -184,6 +185,61 @@ async def test_decisions_can_be_neither_changed_nor_deleted(queue: ReviewDecisio
             async with database.writing("acme") as connection:
                 await connection.execute(text(statement))
     assert [each.who for each in await queue.decisions("acme", item.id)] == ["anna"]
+
+
+@pytest.fixture
+def desk(queue: ReviewDecisions) -> ReviewDesk:
+    return ReviewDesk(queue, {"d.first", "d.second", EMAIL}, "1.1.0", lambda: NOON)
+
+
+async def test_accepting_takes_the_first_suggestion_or_the_one_named(desk: ReviewDesk, queue: ReviewDecisions) -> None:
+    suggestions = (("d.first", 0.5), ("d.second", 0.25))
+    await queue.add("acme", [seen("X", *suggestions), seen("Y", *suggestions)], NOON)
+    for label, named, means, confidence in (("X", None, "d.first", 0.5), ("Y", "d.second", "d.second", 0.25)):
+        item = await item_of(queue, "acme", label)
+        detail = await desk.accept("acme", item.id, ReviewAcceptance(canonical=named), ANNA)
+        assert (detail.item.status, detail.item.canonical) == (ReviewStatus.ACCEPTED, means)
+        assert [(each.step, each.suggested) for each in detail.decisions] == [(ReviewStep.ACCEPTED, confidence)]
+
+
+@pytest.mark.parametrize(
+    ("suggestions", "named", "why"),
+    [
+        ((), None, "no suggestion"),
+        ((("d.first", 0.5),), "d.second", "not among the suggestions"),
+        ((("d.gone", 0.5),), None, "not in the taxonomy"),
+    ],
+)
+async def test_what_cannot_be_accepted_is_refused_and_nothing_decided(
+    desk: ReviewDesk, queue: ReviewDecisions, suggestions: tuple[tuple[str, float], ...], named: str | None, why: str
+) -> None:
+    await queue.add("acme", [seen("X", *suggestions)], NOON)
+    item = await item_of(queue, "acme", "X")
+    with pytest.raises(ValidationError, match=why):
+        await desk.accept("acme", item.id, ReviewAcceptance(canonical=named), ANNA)
+    assert (await item_of(queue, "acme", "X")).revision == 0
+
+
+async def test_a_correction_tells_what_a_suggestion_of_the_same_id_was_worth(
+    desk: ReviewDesk, queue: ReviewDecisions
+) -> None:
+    await queue.add("acme", [seen("X", ("d.first", 0.5), ("d.second", 0.25))], NOON)
+    item = await item_of(queue, "acme", "X")
+    detail = await desk.correct("acme", item.id, ReviewCorrection(canonical="d.second"), ANNA)
+    assert detail.decisions[0].suggested == 0.25
+
+
+async def test_of_two_reviewers_at_the_desk_the_second_gets_a_conflict(
+    desk: ReviewDesk, queue: ReviewDecisions
+) -> None:
+    await queue.add("acme", [seen("X")], NOON)
+    item = await item_of(queue, "acme", "X")
+    outcomes = await asyncio.gather(
+        *(desk.correct("acme", item.id, ReviewCorrection(canonical=each), ANNA) for each in ("d.first", "d.second")),
+        return_exceptions=True,
+    )
+    (refused,) = [each for each in outcomes if isinstance(each, StoreError)]
+    assert refused.error_code is ErrorCode.CONFLICT and not refused.retryable
 
 
 class DecisionMachine(StoreMachine):

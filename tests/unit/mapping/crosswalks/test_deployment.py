@@ -12,13 +12,13 @@ from llama_mapper.domain.contracts.curation import Curator
 from llama_mapper.domain.contracts.policies import Door
 from llama_mapper.domain.kernel.errors import StoreError
 from llama_mapper.domain.mapping.crosswalks.deployment import (
-    Deployment,
     deployed,
     percents,
     rolled_back,
     split_of,
     states,
 )
+from llama_mapper.domain.mapping.documents.ports import Deployment
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ANNA = Curator(name="anna", door=Door.HTTP, role="admin", keyless=False)

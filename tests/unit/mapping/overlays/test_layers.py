@@ -13,11 +13,12 @@ from llama_mapper.adapters.platform.catalogue_files import load_catalogue, load_
 from llama_mapper.domain.contracts.catalogue import CatalogueView, LabelMatch, MatchStage
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.mapping.catalogue.confidence import REVIEWED
+from llama_mapper.domain.mapping.documents.ports import ReviewedMeaning
 from llama_mapper.domain.mapping.frameworks.editions import UploadedEdition, own_editions
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.overlays.layered import LayeredCatalogue
-from llama_mapper.domain.mapping.overlays.tables import ReviewedMeaning, UploadedVocabulary, overlay_of
+from llama_mapper.domain.mapping.overlays.tables import UploadedVocabulary, overlay_of
 from llama_mapper.domain.mapping.overlays.vocabularies import own_problems
+from llama_mapper.domain.mapping.tenants.layered import LayeredCatalogue
 
 SHIPPED = load_catalogue()
 RAW = load_raw_catalogue()

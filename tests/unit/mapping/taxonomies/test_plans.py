@@ -154,7 +154,7 @@ def test_the_difference_tells_what_the_migration_does_not_account_for_and_propos
     after = entries_of(taxonomy("2", a=["credit_cards", "unlike"], b=["x"]))
     found = difference(before, after, Migration("1", "2"))
     assert (found.added, found.removed) == (("d.a.credit_cards", "d.a.unlike"), ("d.a.credit_card", "d.a.gone"))
-    assert [(each.id, each.candidate) for each in found.proposals][0] == ("d.a.credit_card", "d.a.credit_cards")
+    assert next((each.id, each.candidate) for each in found.proposals) == ("d.a.credit_card", "d.a.credit_cards")
     told = difference(before, after, Migration("1", "2", renamed={"d.a.credit_card": "d.a.credit_cards"}))
     assert (told.added, told.removed) == (("d.a.unlike",), ("d.a.gone",))
     assert told.renamed == {"d.a.credit_card": "d.a.credit_cards"}

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from llama_mapper.domain.kernel.errors import StoreError
 from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
-from llama_mapper.domain.mapping.catalogue.crosswalk import control_links
+from llama_mapper.domain.mapping.catalogue.raw import RawSource
 from llama_mapper.domain.mapping.crosswalks.deployment import split_of
-from llama_mapper.domain.mapping.overlays.layered import Links
-from llama_mapper.domain.mapping.overlays.ports import CatalogueStandings, DocumentKind, StoredStanding
-from llama_mapper.domain.mapping.overlays.standing import RawSource, Standing, View, standing_of
+from llama_mapper.domain.mapping.crosswalks.links import Links, crosswalk_links
+from llama_mapper.domain.mapping.documents.ports import CatalogueStandings, DocumentKind, StoredStanding
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId
+from llama_mapper.domain.mapping.tenants.standing import Standing, View, standing_of
 
 TTL_S = 1.0
 _REMEMBERED_TENANTS = 4_096
@@ -120,34 +119,3 @@ class TenantCatalogues:
             if len(self._links) > _REMEMBERED_CROSSWALKS:
                 self._links.popitem(last=False)
         return known
-
-
-def crosswalk_links(
-    raw: RawSource,
-    labels: Mapping[str, str],
-    current_id: CurrentId,
-    crosswalk: Mapping[str, Any],
-    taxonomy_version: str,
-) -> Links:
-    """The links of a crosswalk document over the shipped frameworks, by ids of the present taxonomy.
-
-    Labels, editions and controls that are not shipped any more are left out: a document may be older than they are.
-    """
-    shipped = raw()
-    controls = {
-        f"{framework}:{edition}": listed["controls"]
-        for framework, entry in shipped.frameworks["frameworks"].items()
-        for edition, listed in entry["editions"].items()
-    }
-    entries = {}
-    for label, entry in crosswalk["crosswalk"].items():
-        now = current_id(label, taxonomy_version)
-        if now is not None:
-            linked = {
-                edition: [each for each in ids if each in controls[edition]]
-                for edition, ids in entry["controls"].items()
-                if edition in controls
-            }
-            entries[now] = {"rationale": entry["rationale"], "controls": linked}
-    correspondences = shipped.crosswalk.get("correspondences", ())
-    return control_links(shipped.frameworks, {"crosswalk": entries, "correspondences": correspondences}, labels)

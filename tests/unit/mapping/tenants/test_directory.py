@@ -15,11 +15,16 @@ from llama_mapper.domain.contracts.curation import Curator, DocumentStep
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelQuery
 from llama_mapper.domain.contracts.policies import Door
 from llama_mapper.domain.kernel.errors import StoreError
+from llama_mapper.domain.mapping.documents.ports import (
+    Deployment,
+    DocumentKind,
+    ReviewedMeaning,
+    StoredDocument,
+    StoredStanding,
+)
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.overlays.directory import TenantCatalogues
-from llama_mapper.domain.mapping.overlays.ports import Deployment, DocumentKind, StoredDocument, StoredStanding
-from llama_mapper.domain.mapping.overlays.tables import ReviewedMeaning
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from tests.unit.mapping.review_queue import ListReviewQueue
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from llama_mapper.domain.contracts.crosswalks import CrosswalkStep
 from llama_mapper.domain.contracts.curation import Curator, DocumentStep
-from llama_mapper.domain.mapping.overlays.tables import ReviewedMeaning
+from llama_mapper.domain.mapping.labels import LabelKey
 
 
 class DocumentKind(StrEnum):
@@ -19,6 +19,16 @@ class DocumentKind(StrEnum):
     VOCABULARY = "vocabulary"
     FRAMEWORK = "framework"
     CROSSWALK = "crosswalk"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedMeaning:
+    """A label that a person decided on; `position` tells which of two changes is the later one."""
+
+    key: LabelKey
+    canonical: str
+    position: int
+    taxonomy_version: str
 
 
 @dataclass(frozen=True, slots=True)

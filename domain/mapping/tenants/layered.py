@@ -15,11 +15,9 @@ from llama_mapper.domain.contracts.catalogue import (
     MatchStage,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
+from llama_mapper.domain.mapping.crosswalks.links import Links
 from llama_mapper.domain.mapping.frameworks.editions import OwnEditions
 from llama_mapper.domain.mapping.overlays.tables import Overlay
-
-Links = Mapping[tuple[str, str], Mapping[str, tuple[ControlLink, ...]]]
-"""(framework, edition) → canonical label → its links."""
 
 _REMEMBERED = 4_096
 _NO_LINKS: tuple[ControlLink, ...] = ()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from llama_mapper.domain.contracts.curation import (
     DIFFERENCES_LISTED,
@@ -20,7 +19,7 @@ from llama_mapper.domain.contracts.curation import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import DocumentError, ErrorCode, NotFoundError, StoreError
-from llama_mapper.domain.mapping.overlays.ports import CatalogueDocuments, DocumentKind, NewDocument, StoredDocument
+from llama_mapper.domain.mapping.documents.ports import CatalogueDocuments, DocumentKind, NewDocument, StoredDocument
 
 Content = Mapping[str, Any]
 Check = Callable[[Content | None], Awaitable[None]]
@@ -153,7 +152,7 @@ class DocumentBook:
 
 def digest_of(content: Content) -> str:
     """`sha256:` of the content as JSON, the order of its keys included: that of a vendor's versions has a meaning."""
-    return f"sha256:{hashlib.sha256(orjson.dumps(content)).hexdigest()}"
+    return f"sha256:{hashlib.sha256(json.dumps(content, separators=(',', ':')).encode()).hexdigest()}"
 
 
 def version_of(stored: StoredDocument) -> DocumentVersion:

@@ -8,17 +8,15 @@ from typing import Any
 
 from llama_mapper.domain.contracts.base import VersionInfo
 from llama_mapper.domain.contracts.catalogue import CatalogueView
-from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
+from llama_mapper.domain.mapping.catalogue.raw import RawSource
 from llama_mapper.domain.mapping.crosswalks.deployment import split_of
+from llama_mapper.domain.mapping.crosswalks.links import Links
+from llama_mapper.domain.mapping.documents.ports import StoredStanding
 from llama_mapper.domain.mapping.editions import EditionSets
 from llama_mapper.domain.mapping.frameworks.editions import UploadedEdition, own_editions
-from llama_mapper.domain.mapping.overlays.layered import LayeredCatalogue, Links
-from llama_mapper.domain.mapping.overlays.ports import StoredStanding
 from llama_mapper.domain.mapping.overlays.tables import UploadedVocabulary, overlay_of
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId
-
-RawSource = Callable[[], RawCatalogue]
-"""Reads the shipped documents: some 100 ms, so only where somebody has uploaded what needs them."""
+from llama_mapper.domain.mapping.tenants.layered import LayeredCatalogue
 
 _REMEMBERED_VERSIONS = 64
 

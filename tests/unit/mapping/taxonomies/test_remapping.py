@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,9 +66,12 @@ def test_what_nothing_stands_for_is_left_out_and_named() -> None:
     }
 
 
-def test_labels_that_became_one_have_the_higher_score_once() -> None:
+@pytest.mark.parametrize("scores", [(0.4, 0.9), (0.9, 0.4)])
+def test_labels_that_became_one_have_the_higher_score_once(scores: tuple[float, float]) -> None:
     one, other = "d.a.x", "d.a.y"
-    record = assessment(Found(canonical=one, score=0.4), Found(label="B", canonical=other, score=0.9))
+    record = assessment(Found(canonical=one, score=scores[0]), Found(label="B", canonical=other, score=scores[1]))
+    written = {one: scores[0], other: scores[1]}
+    record = record.model_copy(update={"mapping": record.mapping.model_copy(update={"scores": written})})
     merged = Migration("1", "2", merged={one: "d.a", other: "d.a"})
     mapped = remapped_response(
         record.mapping, Remapping(lambda name: current_ids((merged,), "2", {"d.a"})(name, "1")), "2"

@@ -63,7 +63,7 @@ def told(*arguments: object, stdin: str = "", status: int = 0) -> Run:
             main()
         except SystemExit as end:
             code = end.code or 0
-    run = Run(out.detach().getvalue(), err.detach().getvalue())  # type: ignore[attr-defined]  # made of BytesIO above
+    run = Run(out.detach().getvalue(), err.detach().getvalue())
     assert code == status, (run.stdout, run.stderr)
     return run
 

@@ -114,6 +114,10 @@ class Settings(BaseSettings):
     plugins: Annotated[dict[Identifier, dict[str, Any]], Field(max_length=64)] = Field(default_factory=dict)
     """Settings of plugins, each under its name: in a TOML file a table `[plugins.name]`, in the environment JSON."""
 
+    crosswalk_gate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.95
+    """The share of the test cases of each framework edition that a version of the crosswalk must pass to be
+    deployed."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 

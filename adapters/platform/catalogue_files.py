@@ -10,13 +10,32 @@ import yaml
 from llama_mapper.domain.kernel.errors import CatalogueError
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
 from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
+from llama_mapper.domain.mapping.crosswalks.accuracy import ControlCase, cases_of
+from llama_mapper.domain.mapping.taxonomies.migrations import Migration, migration_document_problems, migrations_of
 
 _DATA = "llama_mapper.domain.mapping.catalogue.data"
+_CASES = "llama_mapper.domain.mapping.crosswalks.data"
 
 
 def load_catalogue() -> Catalogue:
     """The catalogue that ships with this package; raise `CATALOGUE_INVALID` if its files contradict themselves."""
     return Catalogue(load_raw_catalogue())
+
+
+def load_migrations() -> tuple[Migration, ...]:
+    """The way from every earlier version of the taxonomy to the shipped one; raise `CATALOGUE_INVALID` if broken."""
+    text = (resources.files(_DATA) / "migrations.yaml").read_text(encoding="utf-8")
+    document = parse_document(text, "migrations")
+    if problems := list(migration_document_problems(document)):
+        where, what = problems[0]
+        raise CatalogueError(f"the taxonomy's migrations have {len(problems)} problems: {where}: {what}")
+    return migrations_of(document)
+
+
+def load_crosswalk_cases() -> tuple[ControlCase, ...]:
+    """The test cases of the shipped crosswalk."""
+    text = (resources.files(_CASES) / "cases.yaml").read_text(encoding="utf-8")
+    return cases_of(parse_document(text, "cases"))
 
 
 def load_raw_catalogue() -> RawCatalogue:

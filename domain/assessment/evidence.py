@@ -61,16 +61,32 @@ def evidence_document(
             ],
             "findings": _findings(analysis.findings, mapping.labels) if analysis.findings else [],
             "canonical_labels": list(mapping.taxonomy),
-            # From the analysis, which answers alike whatever output format the caller asked the mapping for.
-            "controls": {
-                f"{result.framework}:{result.edition}": [control.control_id for control in result.controls]
-                for result in analysis.compliance_mappings
-                if result.controls
-            },
+            "controls": _controls(analysis, mapping),
             "risk": _risk(analysis.risk_scores) if analysis.risk_scores else None,
             "versions": _versions(analysis, mapping),
         }
     )
+
+
+def _controls(analysis: AnalysisResponse, mapping: MappingResponse) -> dict[str, list[str]]:
+    """`framework:edition` → controls touched, worst first; editions without one are left out.
+
+    The mapping decides, which knows the tenant's own words, its frameworks and its crosswalk; where the output format
+    leaves the frameworks out of it, the analysis, which answers alike for every format.
+    """
+    worst_first = {
+        f"{result.framework}:{result.edition}": [control.control_id for control in result.controls]
+        for result in analysis.compliance_mappings
+        if result.controls
+    }
+    if not mapping.framework_mappings:
+        return worst_first
+    found: dict[str, list[str]] = {}
+    for ref, answered in mapping.framework_mappings.items():
+        if touched := [control.control_id for control in answered.controls]:
+            known = worst_first.get(ref, [])
+            found[ref] = known if {*known} == {*touched} else touched
+    return found
 
 
 def _ppm(score: float) -> int:
@@ -141,7 +157,9 @@ def _versions(analysis: AnalysisResponse, mapping: MappingResponse) -> Document:
         "service": versions.service_version,
         "taxonomy": versions.taxonomy_version,
         "vocabulary": versions.vocabulary_version,
-        "crosswalk": versions.crosswalk_version,
+        # That of the controls above.
+        "crosswalk": (mapping if mapping.framework_mappings else analysis).version_info.crosswalk_version,
+        "overlay": versions.overlay_version,
         "frameworks": versions.framework_version or analysis.version_info.framework_version,
         "model": versions.model_version,
     }

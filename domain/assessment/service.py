@@ -59,13 +59,13 @@ class AssessmentService:
         tenant_id = request.tenant_id
         if tenant_id is None:
             raise ValidationError("an assessment needs a tenant")
-        self._catalogue.resolve_frameworks(request.frameworks)
+        shipped_frameworks = await self._shipped_of(tenant_id, request.frameworks)
         created_at = self._clock()
         started = perf_counter()
         orchestrated = await self._orchestration.orchestrate(request)
         judged = perf_counter()
         analysed = await self._analysis.analyze(
-            AnalysisRequest(orchestration_response=orchestrated, frameworks=request.frameworks, tenant_id=tenant_id)
+            AnalysisRequest(orchestration_response=orchestrated, frameworks=shipped_frameworks, tenant_id=tenant_id)
         )
         understood = perf_counter()
         mapped = await self._mapping.map(
@@ -115,6 +115,27 @@ class AssessmentService:
         self._on_assessed(assessment)
         return AssessmentRecord(assessment, body)
 
+    async def _shipped_of(self, tenant_id: str, refs: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `refs` that are shipped; raise `FRAMEWORK_NOT_FOUND` or `EDITION_NOT_FOUND` for one that nobody has.
+
+        The analysis knows shipped frameworks alone; the mapping, the tenant's own as well. Without any shipped one it
+        answers for all of them.
+        """
+        try:
+            self._catalogue.resolve_frameworks(refs)
+        except ValidationError as unknown:
+            if unknown.error_code not in (ErrorCode.FRAMEWORK_NOT_FOUND, ErrorCode.EDITION_NOT_FOUND):
+                raise
+            editions = (await self._mapping.frameworks(tenant_id)).items
+            own = {name for each in editions if each.own for name in (each.framework, each.ref)}
+            shipped = tuple(ref for ref in refs if ref not in own)
+            if len(shipped) == len(refs):
+                raise
+            if shipped:
+                self._catalogue.resolve_frameworks(shipped)
+            return shipped
+        return refs
+
     async def _save_to_the_end(self, row: AssessmentRow) -> None:
         """Save, and let a cancellation wait until it is decided: a cancelled save goes on behind the caller's back."""
         saving = asyncio.ensure_future(self._store.save(row))
@@ -151,6 +172,7 @@ def _versions(orchestrated: OrchestrationResponse, analysed: AnalysisResponse, m
         taxonomy_version=mapping.taxonomy_version,
         vocabulary_version=mapping.vocabulary_version,
         crosswalk_version=mapping.crosswalk_version,
+        overlay_version=mapping.overlay_version,
         framework_version=mapping.framework_version or analysed.version_info.framework_version,
         policy_version=policy.policy_version,
         model_version=mapping.model_version,

@@ -81,6 +81,8 @@ class VersionInfo(Contract):
     taxonomy_version: VersionText | None = None
     vocabulary_version: VersionText | None = None
     crosswalk_version: VersionText | None = None
+    overlay_version: VersionText | None = None
+    """The state of the tenant's own vocabulary, reviews included; null where it has none."""
     framework_version: LongText | None = None
     """Editions of the frameworks answered for, `framework:edition` joined by commas."""
     policy_version: VersionText | None = None

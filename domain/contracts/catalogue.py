@@ -19,6 +19,8 @@ class MatchStage(StrEnum):
 
     EXACT = "exact"
     NORMALISED = "normalised"
+    OVERLAY = "overlay"
+    """In the tenant's own vocabulary."""
 
 
 class FrameworkKind(StrEnum):
@@ -37,6 +39,8 @@ class LabelMatch:
     also: tuple[str, ...]
     stage: MatchStage
     confidence: float
+    instead_of: str | None = None
+    """What the shipped catalogue says, where the tenant's own vocabulary says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,12 @@ class ReviewStatus(StrEnum):
     """Where a label that nobody could map stands."""
 
     OPEN = "open"
+    ACCEPTED = "accepted"
+    """A person took one of the suggestions; the label is in the tenant's overlay."""
+    CORRECTED = "corrected"
+    """A person gave the canonical id; the label is in the tenant's overlay."""
+    DISMISSED = "dismissed"
+    """A person says that it is no label of a risk; it goes on abstaining."""
 
 
 class LabelQuery(Contract):
@@ -99,6 +105,8 @@ class MappedLabel(Contract):
     abstained: bool
     controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
+    instead_of: CanonicalId | None = None
+    """Of stage `overlay`: what the shipped catalogue says of the label, where that differs."""
 
 
 class LabelMappingResponse(Contract):
@@ -186,6 +194,32 @@ class MappingResponse(Contract):
     provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
 
 
+class FrameworkInfo(Contract):
+    """One edition of a framework that requests may name."""
+
+    ref: FrameworkRef
+    framework: Identifier
+    edition: Identifier
+    title: ShortText
+    kind: Identifier
+    applies_when: ShortText
+    own: bool = False
+    """Whether the tenant uploaded it; the others are shipped."""
+
+
+class FrameworkList(Contract):
+    """Every edition of every framework, default editions first, the tenant's own last."""
+
+    items: tuple[FrameworkInfo, ...]
+
+
+class Suggestion(Contract):
+    """What a label nobody could map with enough confidence may mean."""
+
+    canonical: CanonicalId
+    confidence: Score
+
+
 class ReviewItem(Contract):
     """A vendor label that the catalogue does not know, waiting for a person."""
 
@@ -198,6 +232,14 @@ class ReviewItem(Contract):
     first_seen: datetime
     last_seen: datetime
     status: ReviewStatus
+    suggestions: Annotated[tuple[Suggestion, ...], Field(max_length=3)] = ()
+    """Most likely first, as of when the label was last queued with any."""
+    revision: Count = 0
+    """Counts the decisions about it; name it in a decision, so that nobody decides on what has changed."""
+    canonical: CanonicalId | None = None
+    """What was decided; null while it is open and where it was dismissed."""
+    decided_at: datetime | None = None
+    decided_by: ShortText | None = None
 
 
 class ReviewPage(Contract):
@@ -222,6 +264,21 @@ class MappingApi(Protocol):
         """Map bare labels for `request.tenant_id` (which must be set), in the order given."""
         ...
 
-    async def reviews(self, tenant_id: str, *, limit: int = 100, cursor: str | None = None) -> ReviewPage:
-        """A page of the tenant's review queue; `limit` is 1 to 1,000."""
+    async def reviews(
+        self,
+        tenant_id: str,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        status: ReviewStatus | None = None,
+        vendor: str | None = None,
+    ) -> ReviewPage:
+        """A page of the tenant's review queue, of one status and one vendor where they are named.
+
+        `limit` is 1 to 1,000. A cursor is good for the same filters only.
+        """
+        ...
+
+    async def frameworks(self, tenant_id: str) -> FrameworkList:
+        """Every edition that the tenant's requests may name, its own included."""
         ...

@@ -49,6 +49,8 @@ class ErrorCode(StrEnum):
     CATALOGUE_INVALID = "CATALOGUE_INVALID"
     RELEASE_GATE_FAILED = "RELEASE_GATE_FAILED"
     RELEASE_STATE = "RELEASE_STATE"
+    DOCUMENT_INVALID = "DOCUMENT_INVALID"
+    ACCURACY_TOO_LOW = "ACCURACY_TOO_LOW"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
     ARTIFACT_CORRUPTED = "ARTIFACT_CORRUPTED"
     MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -162,9 +164,17 @@ class ConfigurationError(ServiceError):
 
 
 class CatalogueError(ServiceError):
-    """The shipped or uploaded taxonomy, vocabularies or crosswalk contradict themselves."""
+    """The shipped taxonomy, vocabularies or crosswalk contradict themselves."""
 
     default_code = ErrorCode.CATALOGUE_INVALID
+
+
+class DocumentError(ServiceError):
+    """An uploaded vocabulary, framework or crosswalk breaks the rules; `problems` has (where, what) of every one."""
+
+    default_code = ErrorCode.DOCUMENT_INVALID
+
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class EvidenceError(ServiceError):
@@ -216,6 +226,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.UPSTREAM_INVALID_RESPONSE: LinkError,
     ErrorCode.RELEASE_GATE_FAILED: MappingError,
     ErrorCode.RELEASE_STATE: MappingError,
+    ErrorCode.ACCURACY_TOO_LOW: MappingError,
 } | {
     kind.default_code: kind
     for kind in (
@@ -228,6 +239,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         LinkError,
         ConfigurationError,
         CatalogueError,
+        DocumentError,
         EvidenceError,
         ArtifactError,
         ModelRegistryError,

@@ -16,6 +16,7 @@ from llama_mapper.domain.mapping.ports import UnknownLabel
 _STAGES = {
     MatchStage.EXACT: MappingStage.CATALOGUE_EXACT,
     MatchStage.NORMALISED: MappingStage.CATALOGUE_NORMALISED,
+    MatchStage.OVERLAY: MappingStage.OVERLAY,
 }
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -119,6 +120,7 @@ def _mapped(
             stage=MappingStage.DECLARED,
             abstained=False,
             controls=editions.control_ids(declared),
+            instead_of=None,
         )
     if match is None:
         return MappedLabel.model_construct(
@@ -132,6 +134,7 @@ def _mapped(
             stage=MappingStage.ABSTAINED,
             abstained=True,
             controls={},
+            instead_of=None,
         )
     return MappedLabel.model_construct(
         vendor=vendor,
@@ -144,4 +147,5 @@ def _mapped(
         stage=_STAGES[match.stage],
         abstained=False,
         controls=editions.control_ids(match.canonical),
+        instead_of=match.instead_of,
     )

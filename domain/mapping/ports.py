@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from llama_mapper.domain.contracts.mapping import ReviewPage
+from llama_mapper.domain.contracts.mapping import ReviewPage, ReviewStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,31 @@ class UnknownLabel:
     vendor_version: str | None
     label: str
     occurrences: int
+    suggestions: tuple[tuple[str, float], ...] = ()
+    """Canonical ids that it may mean and the confidence of each, best first; at most three are kept."""
 
 
 class ReviewQueue(Protocol):
     """Labels that wait for a person, by tenant."""
 
     async def add(self, tenant_id: str, labels: Sequence[UnknownLabel], at: datetime) -> None:
-        """Queue labels; one already queued for the tenant gains occurrences and a later `last_seen`. All or none."""
+        """Queue labels; one already queued for the tenant gains occurrences and a later `last_seen`. All or none.
+
+        Its suggestions become those of the call, where that has any. A label that was decided stays decided.
+        """
         ...
 
-    async def page(self, tenant_id: str, *, limit: int, cursor: str | None) -> ReviewPage:
-        """A page, most recently seen first, then by id; raise `INVALID_REQUEST` for a cursor that is not ours."""
+    async def page(
+        self,
+        tenant_id: str,
+        *,
+        limit: int,
+        cursor: str | None,
+        status: ReviewStatus | None = None,
+        vendor: str | None = None,
+    ) -> ReviewPage:
+        """A page, most recently seen first, then by id; raise `INVALID_REQUEST` for a cursor that is not ours.
+
+        Only items of this status and of this vendor, where they are named.
+        """
         ...

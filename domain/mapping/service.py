@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter, thread_time
 
-from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
+from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
     CostMetrics,
+    FrameworkInfo,
+    FrameworkList,
     LabelMappingRequest,
     LabelMappingResponse,
     MappedLabel,
@@ -17,20 +20,30 @@ from llama_mapper.domain.contracts.mapping import (
     OutputFormat,
     ResourceUtilization,
     ReviewPage,
+    ReviewStatus,
     TokenUsage,
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import OWN_WORK, Amount
-from llama_mapper.domain.mapping.editions import EditionSet, EditionSets
 from llama_mapper.domain.mapping.labelling import map_findings, map_label, unknown_labels
 from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
+from llama_mapper.domain.mapping.tenants.standing import Standing, View
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
-_REMEMBERED_VERSIONS = 64
 _NO_TOKENS = TokenUsage()
 _COMPONENT = "catalogue_mapping"
+_SPLIT_NAME = "crosswalk"
+
+TrafficShare = Callable[[str, str, str], int]
+"""(tenant, name of what is split, key of the request) → a number from 0 to 99."""
+
+
+def no_share(_: str, __: str, ___: str) -> int:
+    """For installations that split nothing: whatever is deployed to less than all answers nobody."""
+    return 99
 
 
 class MappingService:
@@ -46,15 +59,21 @@ class MappingService:
         reviews: ReviewQueue,
         clock: Clock,
         service_version: str,
+        tenants: TenantCatalogues | None = None,
+        share: TrafficShare = no_share,
         meter: CostMeter | None = None,
     ) -> None:
-        self._catalogue = catalogue
+        """Without `tenants` every tenant is answered by the shipped catalogue alone.
+
+        `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key.
+        """
+        self._standing = Standing(View(catalogue))
         self._reviews = reviews
         self._clock = clock
         self._service_version = service_version
+        self._tenants = tenants
+        self._share = share
         self._meter = meter
-        self._editions = EditionSets(catalogue)
-        self._versions: dict[str | None, VersionInfo] = {}
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
@@ -63,8 +82,9 @@ class MappingService:
         tenant_id = _required(request.tenant_id)
         if tenant_id != analysis.tenant_id:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
-        editions = self._editions.named(request.frameworks)
-        mapped = map_findings(self._catalogue, analysis.findings, editions)
+        view = await self._view(tenant_id, analysis.request_id)
+        editions = view.editions.named(request.frameworks)
+        mapped = map_findings(view.catalogue, analysis.findings, editions)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
@@ -84,7 +104,7 @@ class MappingService:
             labels=mapped.labels if form is OutputFormat.FULL_RECORD else (),
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
-            version_info=self._version_info(editions if wants_frameworks else None),
+            version_info=view.version_info(self._service_version, editions.text if wants_frameworks else None),
             processing_time_ms=elapsed_ms,
             cost_metrics=CostMetrics(
                 inference_cost=0.0,
@@ -104,8 +124,10 @@ class MappingService:
         """Map bare labels for `request.tenant_id` (which must be set), in the order given."""
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
-        editions = self._editions.named(request.frameworks)
-        queries, catalogue = request.labels, self._catalogue
+        first = request.labels[0]
+        view = await self._view(tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        editions = view.editions.named(request.frameworks)
+        queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
         for start in range(0, len(queries), _LABELS_AT_ONCE):
             if start:
@@ -116,37 +138,56 @@ class MappingService:
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
-            version_info=self._version_info(editions),
+            version_info=view.version_info(self._service_version, editions.text),
             processing_time_ms=(perf_counter() - started) * 1e3,
         )
 
-    async def reviews(self, tenant_id: str, *, limit: int = 100, cursor: str | None = None) -> ReviewPage:
-        """A page of the tenant's review queue; `limit` is 1 to 1,000."""
+    async def reviews(
+        self,
+        tenant_id: str,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        status: ReviewStatus | None = None,
+        vendor: str | None = None,
+    ) -> ReviewPage:
+        """See `MappingApi.reviews`."""
         if not 1 <= limit <= 1_000:
             raise ValidationError("limit must be from 1 to 1,000")
-        return await self._reviews.page(tenant_id, limit=limit, cursor=cursor)
+        return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
     def _count(self, tenant_id: str, labels: int, compute_ms: float) -> None:
         if self._meter is not None:
             self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
 
-    def _version_info(self, editions: EditionSet | None) -> VersionInfo:
-        framework_version = None if editions is None else editions.text
-        known = self._versions.get(framework_version)
-        if known is not None:
-            return known
-        versions = self._catalogue.versions
-        info = VersionInfo(
-            service_version=self._service_version,
-            taxonomy_version=versions.taxonomy,
-            vocabulary_version=versions.vocabulary,
-            crosswalk_version=versions.crosswalk,
-            framework_version=framework_version,
+    async def frameworks(self, tenant_id: str) -> FrameworkList:
+        """See `MappingApi.frameworks`."""
+        view = (await self._standing_of(tenant_id)).rest
+        shipped = {edition.ref for edition in self._standing.rest.catalogue.frameworks()}
+        return FrameworkList(
+            items=tuple(
+                FrameworkInfo(
+                    ref=edition.ref,
+                    framework=edition.framework,
+                    edition=edition.edition,
+                    title=edition.title,
+                    kind=edition.kind.value,
+                    applies_when=edition.applies_when,
+                    own=edition.ref not in shipped,
+                )
+                for edition in view.catalogue.frameworks()
+            )
         )
-        if len(self._versions) >= _REMEMBERED_VERSIONS:
-            self._versions.clear()
-        self._versions[framework_version] = info
-        return info
+
+    async def _view(self, tenant_id: str, request_key: str) -> View:
+        """The catalogue that answers this request, with what belongs to it."""
+        standing = await self._standing_of(tenant_id)
+        return standing.view(lambda: self._share(tenant_id, _SPLIT_NAME, request_key))
+
+    async def _standing_of(self, tenant_id: str) -> Standing:
+        if self._tenants is None:
+            return self._standing
+        return self._tenants.fresh(tenant_id) or await self._tenants.standing(tenant_id)
 
 
 def _required(tenant_id: str | None) -> str:

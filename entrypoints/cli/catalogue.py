@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 app = typer.Typer(help="The taxonomy, the vendors' vocabularies and the crosswalk to framework controls.")
 
@@ -23,3 +28,47 @@ def validate() -> None:
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
     typer.echo("the catalogue is consistent" if not problems else f"{len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
+
+
+Old = Annotated[Path, typer.Argument(help="The earlier taxonomy document.")]
+New = Annotated[Path, typer.Argument(help="The later one.")]
+MigrationFile = Annotated[Path | None, typer.Option("--migration", help="What a person says became of the ids.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def diff(old: Old, new: New, migration: MigrationFile = None, as_json: Json = False) -> None:
+    """Print how two taxonomy documents differ, and which new ids may be old ones by another name."""
+    from llama_mapper.entrypoints.containers.curation import compare_taxonomies
+
+    found, _ = compare_taxonomies(old, new, migration)
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    for sign, ids in (("+", found.added), ("-", found.removed), ("~", found.reworded)):
+        for name in ids:
+            print_lines(f"{sign} {name}")
+    for what, pairs in (("renamed", found.renamed), ("moved", found.moved), ("merged", found.merged)):
+        for before, after in pairs.items():
+            print_lines(f"{what} {before} -> {after}")
+    for before, parts in found.split.items():
+        print_lines(f"split {before} -> {', '.join(parts)}")
+    for each in found.proposals:
+        print_lines(f"? {each.id} may be {each.candidate} now (likeness {each.likeness:.2f})")
+
+
+@app.command()
+def plan(old: Old, new: New, migration: MigrationFile = None, as_json: Json = False) -> None:
+    """Print what becomes of each id of OLD in NEW; exit status 1 if any of them needs a person."""
+    from llama_mapper.entrypoints.containers.curation import compare_taxonomies
+
+    _, found = compare_taxonomies(old, new, migration)
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        rows = ((each.id, each.kind, each.target or "", each.rule) for each in found.changed)
+        print_table(("id", "what", "becomes", "by"), rows)
+        for proposal in found.proposals:
+            print_lines(f"? {proposal.id} may be {proposal.candidate} now (likeness {proposal.likeness:.2f})")
+        typer.echo(f"{found.kept} kept, {len(found.changed)} changed, {len(found.needs_a_person)} need a person")
+    raise typer.Exit(1 if found.needs_a_person else 0)

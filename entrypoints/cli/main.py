@@ -11,11 +11,13 @@ from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
     costs,
+    crosswalks,
     db,
     detectors,
     evaluate,
     evidence,
     experiments,
+    frameworks,
     health,
     jobs,
     keys,
@@ -26,11 +28,13 @@ from llama_mapper.entrypoints.cli import (
     policies,
     policy_tools,
     releases,
+    reviews,
     schemas,
     serve,
     train,
     training_jobs,
     validate,
+    vocabularies,
 )
 
 app = typer.Typer(
@@ -53,6 +57,10 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(costs.app, name="costs")
+app.add_typer(crosswalks.app, name="crosswalks")
+app.add_typer(frameworks.app, name="frameworks")
+app.add_typer(reviews.app, name="reviews")
+app.add_typer(vocabularies.app, name="vocabularies")
 app.add_typer(db.app, name="db")
 app.add_typer(detectors.app, name="detectors")
 app.add_typer(evaluate.app, name="evaluate")
@@ -85,11 +93,13 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error raised on purpose is one line on standard error and exit status 2."""
-    from llama_mapper.domain.kernel.errors import ServiceError
+    """Run the command line; an error raised on purpose is told on standard error, with exit status 2."""
+    from llama_mapper.domain.kernel.errors import DocumentError, ServiceError
 
     try:
         app()
     except ServiceError as error:
         sys.stderr.write(f"llama-mapper: {error.error_code.value}: {error.message}\n")
+        for where, what in error.problems if isinstance(error, DocumentError) else ():
+            sys.stderr.write(f"  {where}: {what}\n")
         sys.exit(2)

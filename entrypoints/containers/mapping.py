@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
+from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
+from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
 from llama_mapper.domain.contracts.published import models as published_models
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.service import CostService
+from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
+from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
+from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
+from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.validation.validator import Validator
+from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.costs import flushing
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
+from llama_mapper.entrypoints.containers.running import MappingDesks
 from llama_mapper.entrypoints.containers.schemas import schema_versions
+
+shipped_documents = cache(load_raw_catalogue)
+"""The shipped documents, read where they are first needed: an installation without uploads never holds them."""
 
 
 class MappingContainer(containers.DeclarativeContainer):
@@ -34,12 +47,18 @@ class MappingContainer(containers.DeclarativeContainer):
     models = providers.Singleton(generation_of, platform.settings, platform.metrics)
     watch = providers.Singleton(ModelWatch, models)
     releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
+    documents = providers.Singleton(SqlCatalogueDocuments, database)
+    tenants = providers.Singleton(
+        TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
+    )
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
         reviews=reviews,
         clock=platform.clock,
         service_version=platform.version,
+        tenants=tenants,
+        share=providers.Object(share_of),
         meter=cost_meter,
     )
     costs = providers.Singleton(
@@ -50,6 +69,42 @@ class MappingContainer(containers.DeclarativeContainer):
         catalogue=platform.catalogue,
         schemas=providers.Object(schema_versions),
         models=providers.Callable(published_models),
+    )
+    review_desk = providers.Singleton(
+        ReviewDesk,
+        reviews,
+        platform.catalogue.provided.labels,
+        platform.catalogue.provided.versions.taxonomy,
+        platform.clock,
+    )
+    vocabulary_desk = providers.Singleton(
+        VocabularyDesk,
+        documents,
+        platform.catalogue,
+        platform.catalogue.provided.labels,
+        providers.Object(shipped_documents),
+        platform.clock,
+    )
+    framework_desk = providers.Singleton(
+        FrameworkDesk, documents, platform.catalogue, platform.catalogue.provided.labels, platform.clock
+    )
+    crosswalk_desk = providers.Singleton(
+        CrosswalkDesk,
+        documents,
+        platform.catalogue,
+        platform.catalogue.provided.labels,
+        providers.Object(shipped_documents),
+        providers.Object(cache(load_crosswalk_cases)),
+        platform.current_id,
+        platform.clock,
+        gate=platform.settings.provided.crosswalk_gate,
+    )
+    desks = providers.Factory(
+        MappingDesks,
+        reviews=review_desk,
+        vocabularies=vocabulary_desk,
+        frameworks=framework_desk,
+        crosswalks=crosswalk_desk,
     )
 
 

@@ -64,6 +64,7 @@ async def running_monolith(
             validator=mapping.validator(),
             costs=mapping.costs(),
             models=models.registry(),
+            mapping_desks=mapping.desks(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,

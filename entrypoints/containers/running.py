@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
 from llama_mapper.domain.contracts.costs import CostApi
+from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
+from llama_mapper.domain.contracts.reviews import ReviewDeskApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.analysis.service import AnalysisService
     from llama_mapper.domain.mapping.models.service import ModelRegistry
+    from llama_mapper.domain.mapping.taxonomies.library import TaxonomyLibrary
     from llama_mapper.domain.orchestration.registry.fleet import DetectorFleet
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -45,6 +49,16 @@ def _no_notes() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingDesks:
+    """Where people work on a tenant's own catalogue."""
+
+    reviews: ReviewDeskApi
+    vocabularies: VocabularyDeskApi
+    frameworks: FrameworkDeskApi
+    crosswalks: CrosswalkDeskApi
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A started process: an Api is None where its context does not run here."""
 
@@ -58,6 +72,7 @@ class Running:
     validator: ValidationApi | None = None
     costs: CostApi | None = None
     models: ModelRegistry | None = None
+    mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
     desk: DetectorDeskApi | None = None
@@ -69,6 +84,11 @@ class Running:
     training: TrainingApi | None = None
     notes: Callable[[], Mapping[str, str]] = field(default=_no_notes)
     wait_for_detectors: Callable[[float], Awaitable[bool]] = field(default=_no_detectors)
+
+    @property
+    def taxonomies(self) -> TaxonomyLibrary:
+        """The taxonomy's versions, known everywhere."""
+        return self.platform.taxonomies()
 
     @property
     def chain(self) -> AssessmentApi:

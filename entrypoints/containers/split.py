@@ -121,4 +121,5 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
                 **models.serving().notes(),
                 **mapping.releases().notes(),
             },
+            mapping_desks=mapping.desks(),
         )

@@ -15,14 +15,16 @@ from llama_mapper.domain.contracts.assessment import (
     EvidenceEnvelope,
 )
 from llama_mapper.domain.contracts.jobs import AcceptedJob, JobApi
-from llama_mapper.domain.kernel.errors import ErrorCode
+from llama_mapper.domain.contracts.taxonomies import RemappedAssessment
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.answers import redacted_again, with_redacted
+from llama_mapper.domain.mapping.taxonomies.library import TaxonomyLibrary
+from llama_mapper.entrypoints.http.answers import json_answer, redacted_again, with_redacted
 from llama_mapper.entrypoints.http.bodies import read_owned
 from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.jobs import PREFER, accepted, prefers_async
-from llama_mapper.entrypoints.http.operations import Operation
+from llama_mapper.entrypoints.http.operations import Operation, QueryParameter
 
 JSON = "application/json"
 CHAIN_ERRORS = (
@@ -40,10 +42,13 @@ EXAMPLE: dict[str, object] = {
     "frameworks": ["soc2", "gdpr"],
 }
 
+_AS_WRITTEN, _CURRENT = "as_written", "current"
 _envelope = EvidenceEnvelope.model_validate_json
 
 
-def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | None = None) -> list[Operation]:
+def assessment_operations(
+    api: AssessmentApi, body_limit: int, jobs: JobApi | None = None, taxonomies: TaxonomyLibrary | None = None
+) -> list[Operation]:
     """`/v1/assessments` and what hangs below it; without `jobs`, `Prefer: respond-async` is not heeded."""
 
     async def create(request: Request, principal: Principal) -> Response:
@@ -65,7 +70,12 @@ def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | No
         return redacted_again(asked, Assessment.model_validate_json(kept).orchestration, kept)
 
     async def fetch(request: Request, principal: Principal) -> Response:
+        reading = request.query_params.get("taxonomy", _AS_WRITTEN)
+        if reading not in (_AS_WRITTEN, _CURRENT):
+            raise ValidationError(f"taxonomy is {_AS_WRITTEN} or {_CURRENT}")
         body = await api.get(principal.tenant_for(None), request.path_params["assessment_id"])
+        if reading == _CURRENT and taxonomies is not None:
+            return json_answer(taxonomies.read_now(body))
         return Response(body, 200, media_type=JSON)
 
     async def evidence(request: Request, principal: Principal) -> Response:
@@ -94,11 +104,18 @@ def assessment_operations(api: AssessmentApi, body_limit: int, jobs: JobApi | No
             method="GET",
             path="/v1/assessments/{assessment_id}",
             tag="assessments",
-            summary="A stored record, byte for byte as it was answered.",
+            summary="A stored record, byte for byte as it was answered; or read under the present taxonomy.",
             scope=Scope.READ,
             handler=fetch,
-            responses={200: (Assessment,)},
-            errors=(ErrorCode.NOT_FOUND,),
+            responses={200: (Assessment, RemappedAssessment)},
+            errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND),
+            query=(
+                QueryParameter(
+                    "taxonomy",
+                    "`current`: the canonical ids of the present taxonomy, and what that changed; the evidence stays.",
+                    {"type": "string", "enum": [_AS_WRITTEN, _CURRENT], "default": _AS_WRITTEN},
+                ),
+            ),
         ),
         Operation(
             id="getAssessmentEvidence",

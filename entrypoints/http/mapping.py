@@ -6,9 +6,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llama_mapper.domain.contracts.base import Contract, FrameworkRef, Identifier, Severity, ShortText
+from llama_mapper.domain.contracts.base import Contract, Identifier, Severity, ShortText
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
+    FrameworkList,
     LabelMappingRequest,
     LabelMappingResponse,
     LabelQuery,
@@ -17,6 +18,7 @@ from llama_mapper.domain.contracts.mapping import (
     MappingRequest,
     MappingResponse,
     ReviewPage,
+    ReviewStatus,
 )
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
@@ -24,23 +26,6 @@ from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import for_tenant, parsed, read_body, read_owned
 from llama_mapper.entrypoints.http.idempotency import Idempotent
 from llama_mapper.entrypoints.http.operations import TENANT_PARAMETER, Operation, QueryParameter
-
-
-class FrameworkInfo(Contract):
-    """One edition of a framework that requests may name."""
-
-    ref: FrameworkRef
-    framework: Identifier
-    edition: Identifier
-    title: ShortText
-    kind: Identifier
-    applies_when: ShortText
-
-
-class FrameworkList(Contract):
-    """Every edition of every framework, default editions first."""
-
-    items: tuple[FrameworkInfo, ...]
 
 
 class CategoryInfo(Contract):
@@ -56,6 +41,9 @@ class TaxonomyAnswer(Contract):
 
     version: Identifier
     items: tuple[CategoryInfo, ...]
+
+
+_EVERY = "all"
 
 
 class _Shape(Contract):
@@ -84,25 +72,17 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
 
     async def reviews(request: Request, principal: Principal) -> Response:
         limit = _limit(request.query_params.get("limit", "100"))
-        tenant_id = principal.tenant_for(request.query_params.get("tenant_id"))
-        return json_answer(await api.reviews(tenant_id, limit=limit, cursor=request.query_params.get("cursor")))
-
-    async def frameworks(_: Request, __: Principal) -> Response:
+        query = request.query_params
+        tenant_id = principal.tenant_for(query.get("tenant_id"))
+        status, vendor = _status(query.get("status", ReviewStatus.OPEN.value)), query.get("vendor")
+        if vendor is not None and (not 1 <= len(vendor) <= 128 or "\x00" in vendor):
+            raise ValidationError("a vendor's name has 1 to 128 characters, and no NUL")
         return json_answer(
-            FrameworkList(
-                items=tuple(
-                    FrameworkInfo(
-                        ref=edition.ref,
-                        framework=edition.framework,
-                        edition=edition.edition,
-                        title=edition.title,
-                        kind=edition.kind.value,
-                        applies_when=edition.applies_when,
-                    )
-                    for edition in catalogue.frameworks()
-                )
-            )
+            await api.reviews(tenant_id, limit=limit, cursor=query.get("cursor"), status=status, vendor=vendor)
         )
+
+    async def frameworks(request: Request, principal: Principal) -> Response:
+        return json_answer(await api.frameworks(principal.tenant_for(request.query_params.get("tenant_id"))))
 
     async def taxonomies(_: Request, __: Principal) -> Response:
         items = tuple(
@@ -146,7 +126,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             method="GET",
             path="/v1/reviews",
             tag="mapping",
-            summary="Vendor labels that the catalogue does not know, waiting for a person.",
+            summary="Vendor labels that the catalogue does not know: those that wait for a person, or were decided.",
             scope=Scope.READ,
             handler=reviews,
             responses={200: (ReviewPage,)},
@@ -156,6 +136,12 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
                     "limit", "Items a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
                 ),
                 QueryParameter("cursor", "`next_cursor` of the page before.", {"type": "string", "maxLength": 256}),
+                QueryParameter(
+                    "status",
+                    "Where the labels stand.",
+                    {"type": "string", "enum": [*(each.value for each in ReviewStatus), _EVERY], "default": "open"},
+                ),
+                QueryParameter("vendor", "Only this vendor's.", {"type": "string", "minLength": 1, "maxLength": 128}),
                 TENANT_PARAMETER,
             ),
         ),
@@ -168,6 +154,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             scope=Scope.READ,
             handler=frameworks,
             responses={200: (FrameworkList,)},
+            query=(TENANT_PARAMETER,),
         ),
         Operation(
             id="getTaxonomy",
@@ -180,6 +167,14 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             responses={200: (TaxonomyAnswer,)},
         ),
     ]
+
+
+def _status(text: str) -> ReviewStatus | None:
+    try:
+        return None if text == _EVERY else ReviewStatus(text)
+    except ValueError:
+        known = ", ".join((*ReviewStatus, _EVERY))
+        raise ValidationError(f"status is one of {known}") from None
 
 
 def _limit(text: str) -> int:

@@ -120,7 +120,7 @@ def _operation(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         for name in _path_parameters(operation.path)
     ]
     parameters += [
-        {"name": q.name, "in": "query", "required": False, "description": q.description, "schema": q.schema}
+        {"name": q.name, "in": "query", "required": q.required, "description": q.description, "schema": q.schema}
         for q in operation.query
     ]
     parameters += [

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.contracts.refusals import FieldFault
-from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
+from llama_mapper.domain.kernel.errors import DocumentError, ErrorCode, ServiceError
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 
 PROBLEM_TYPE = "application/problem+json"
@@ -42,6 +42,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.MODEL_INCOMPATIBLE: 409,
     ErrorCode.MODEL_BELOW_GATE: 409,
     ErrorCode.RELEASE_STATE: 409,
+    ErrorCode.ACCURACY_TOO_LOW: 409,
     ErrorCode.CONTENT_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.UNPROCESSABLE_CONTENT: 422,
@@ -51,6 +52,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.ARTIFACT_CORRUPTED: 422,
     ErrorCode.MODEL_INVALID: 422,
     ErrorCode.RELEASE_GATE_FAILED: 422,
+    ErrorCode.DOCUMENT_INVALID: 422,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.JOB_QUEUE_FULL: 429,
     ErrorCode.DETECTOR_OVERLOADED: 429,
@@ -142,6 +144,9 @@ def refusal(error: ServiceError) -> Response:
     if STATUS[error.error_code] >= 500:
         cause = type(error.__cause__).__name__ if error.__cause__ else None
         structlog.get_logger("llama_mapper.http").warning("request_failed", code=error.error_code.value, cause=cause)
+    if isinstance(error, DocumentError):
+        faults = tuple(FieldFault(where[:512], what[:512]) for where, what in error.problems)
+        return problem_response(error, faults)
     return problem_response(error)
 
 

@@ -13,6 +13,7 @@ from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.costs import cost_operations
+from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.experiments import experiment_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
@@ -25,12 +26,15 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.own_catalogue import framework_operations, vocabulary_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
+from llama_mapper.entrypoints.http.reviews import review_operations
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
+from llama_mapper.entrypoints.http.taxonomies import taxonomy_operations
 from llama_mapper.entrypoints.http.training import training_operations
 from llama_mapper.entrypoints.http.validation import validation_operations
 from llama_mapper.entrypoints.settings import Settings
@@ -98,7 +102,7 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     body_limit = settings.body_limit
     operations: list[Operation] = []
     if running.assessments is not None:
-        operations += assessment_operations(running.assessments, body_limit, running.jobs)
+        operations += assessment_operations(running.assessments, body_limit, running.jobs, running.taxonomies)
         operations += moderation_operations(running.assessments, service_version(), body_limit)
     if running.jobs is not None:
         operations += job_operations(running.jobs, settings.batch_body_limit)
@@ -133,6 +137,13 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += experiment_operations(running.experiments, running.operator_tenant)
     if running.training is not None:
         operations += training_operations(running.training)
+        operations += taxonomy_operations(running.taxonomies)
+    if running.mapping_desks is not None:
+        desks = running.mapping_desks
+        operations += review_operations(desks.reviews)
+        operations += vocabulary_operations(desks.vocabularies)
+        operations += framework_operations(desks.frameworks)
+        operations += crosswalk_operations(desks.crosswalks)
     return operations
 
 
@@ -158,5 +169,10 @@ def monolith_openapi() -> dict[str, Any]:
         *release_operations(unused, ""),
         *experiment_operations(unused, ""),
         *training_operations(unused),
+        *taxonomy_operations(unused),
+        *review_operations(unused),
+        *vocabulary_operations(unused),
+        *framework_operations(unused),
+        *crosswalk_operations(unused),
     ]
     return openapi_document(operations, service_version())

@@ -14,12 +14,14 @@ from llama_mapper.adapters.links.http_mapping import HttpMapping
 from llama_mapper.adapters.links.http_orchestration import HttpOrchestration
 from llama_mapper.domain.contracts.analysis import AnalysisApi, AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.mapping import (
+    FrameworkList,
     LabelMappingRequest,
     LabelMappingResponse,
     MappingApi,
     MappingRequest,
     MappingResponse,
     ReviewPage,
+    ReviewStatus,
 )
 from llama_mapper.domain.contracts.orchestration import (
     DetectorInfo,
@@ -96,8 +98,19 @@ class Canned:
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
         return self._give(request)  # type: ignore[return-value]
 
-    async def reviews(self, tenant_id: str, *, limit: int = 100, cursor: str | None = None) -> ReviewPage:
-        return self._give((tenant_id, limit, cursor))  # type: ignore[return-value]
+    async def reviews(
+        self,
+        tenant_id: str,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        status: ReviewStatus | None = None,
+        vendor: str | None = None,
+    ) -> ReviewPage:
+        return self._give((tenant_id, limit, cursor, status, vendor))  # type: ignore[return-value]
+
+    async def frameworks(self, tenant_id: str) -> FrameworkList:
+        return self._give(tenant_id)  # type: ignore[return-value]
 
 
 def serving_canned(running: Running, canned: Canned) -> Running:

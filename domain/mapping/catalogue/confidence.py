@@ -16,6 +16,9 @@ EXACT: Mapping[str, float] = MappingProxyType(
 DECLARED = 0.85
 """Confidence of a meaning that only the detector's registration gives: what an operator knows, unchecked by us."""
 
+REVIEWED = 0.98
+"""Confidence of a label that a person of the tenant has decided on."""
+
 NORMALISED_FACTOR = 0.95
 """Times this where the label had to be normalised first."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,3 +15,7 @@ class RawCatalogue:
     vocabularies: Mapping[str, Any]
     frameworks: Mapping[str, Any]
     crosswalk: Mapping[str, Any]
+
+
+RawSource = Callable[[], RawCatalogue]
+"""Reads the shipped documents: some 100 ms, so only where somebody has uploaded what needs them."""

@@ -16,10 +16,10 @@ _Check = Callable[[Any, str], Found]
 
 def shape_problems(raw: RawCatalogue) -> Found:
     """Where a document lacks a key, has one too many, or holds a value of the wrong kind."""
-    yield from _TAXONOMY(raw.taxonomy, "taxonomy")
-    yield from _VOCABULARIES(raw.vocabularies, "vocabularies")
+    yield from TAXONOMY(raw.taxonomy, "taxonomy")
+    yield from VOCABULARIES(raw.vocabularies, "vocabularies")
     yield from _FRAMEWORKS(raw.frameworks, "frameworks")
-    yield from _CROSSWALK(raw.crosswalk, "crosswalk")
+    yield from CROSSWALK(raw.crosswalk, "crosswalk")
 
 
 def _matching(pattern: str, what: str) -> _Check:
@@ -37,7 +37,9 @@ def _flag(value: Any, where: str) -> Found:
         yield where, "must be true or false"
 
 
-def _list_of(item: _Check) -> _Check:
+def list_of(item: _Check) -> _Check:
+    """A list of such items."""
+
     def check(value: Any, where: str) -> Found:
         if not isinstance(value, list):
             yield where, "must be a list"
@@ -48,7 +50,9 @@ def _list_of(item: _Check) -> _Check:
     return check
 
 
-def _map_of(key: _Check, item: _Check, *, empty: bool = False) -> _Check:
+def map_of(key: _Check, item: _Check, *, empty: bool = False) -> _Check:
+    """A mapping from such keys to such items, with at least one entry unless it may be `empty`."""
+
     def check(value: Any, where: str) -> Found:
         if not isinstance(value, Mapping) or not (value or empty):
             yield where, "must be a mapping" if empty else "must be a mapping with something in it"
@@ -60,7 +64,8 @@ def _map_of(key: _Check, item: _Check, *, empty: bool = False) -> _Check:
     return check
 
 
-def _record(required: Mapping[str, _Check], optional: Mapping[str, _Check] | None = None) -> _Check:
+def record(required: Mapping[str, _Check], optional: Mapping[str, _Check] | None = None) -> _Check:
+    """A mapping with these keys and no others."""
     fields = {**required, **(optional or {})}
 
     def check(value: Any, where: str) -> Found:
@@ -80,33 +85,33 @@ def _record(required: Mapping[str, _Check], optional: Mapping[str, _Check] | Non
 
 
 # The patterns are those of the published contracts, so that whatever the catalogue answers can be published.
-_TEXT = _matching(r"(?s).{1,512}", "a text of 1 to 512 characters")
+TEXT = _matching(r"(?s).{1,512}", "a text of 1 to 512 characters")
 _LABEL = _matching(r"(?s).{1,256}", "a label of 1 to 256 characters")
-_VERSION = _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a version")
+VERSION = _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a version")
 _NAME = _matching(r"[a-z][a-z0-9_]{0,47}", "a name in small letters, digits and underscores")
 _REFERENCE = _matching(r"[a-z][a-z0-9_]{0,47}(:[A-Za-z0-9][A-Za-z0-9_.-]*)?", "a name, or name:version")
-_EDITION = _matching(r"[a-z][a-z0-9_]{0,31}:[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", "framework:edition")
-_CATEGORY = _matching(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", "a category id, domain.category")
-_CANONICAL = _matching(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)?", "a canonical label")
-_CONTROL = _matching(r"[A-Za-z0-9][A-Za-z0-9_.()-]{0,127}", "a control id")
+EDITION = _matching(r"[a-z][a-z0-9_]{0,31}:[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", "framework:edition")
+CATEGORY = _matching(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", "a category id, domain.category")
+CANONICAL = _matching(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)?", "a canonical label")
+CONTROL = _matching(r"[A-Za-z0-9][A-Za-z0-9_.()-]{0,127}", "a control id")
 
-_TAXONOMY = _record(
+TAXONOMY = record(
     {
-        "version": _VERSION,
-        "domains": _list_of(
-            _record(
+        "version": VERSION,
+        "domains": list_of(
+            record(
                 {
                     "id": _NAME,
-                    "name": _TEXT,
-                    "definition": _TEXT,
-                    "categories": _list_of(
-                        _record(
+                    "name": TEXT,
+                    "definition": TEXT,
+                    "categories": list_of(
+                        record(
                             {
-                                "id": _CATEGORY,
-                                "name": _TEXT,
-                                "definition": _TEXT,
-                                "severity": _TEXT,
-                                "subcategories": _map_of(_CANONICAL, _TEXT),
+                                "id": CATEGORY,
+                                "name": TEXT,
+                                "definition": TEXT,
+                                "severity": TEXT,
+                                "subcategories": map_of(CANONICAL, TEXT),
                             }
                         )
                     ),
@@ -115,57 +120,57 @@ _TAXONOMY = _record(
         ),
     }
 )
-_MEANINGS = _map_of(_CANONICAL, _list_of(_LABEL), empty=True)
-_VOCABULARIES = _record(
+_MEANINGS = map_of(CANONICAL, list_of(_LABEL), empty=True)
+VOCABULARIES = record(
     {
-        "version": _VERSION,
-        "vendors": _map_of(
+        "version": VERSION,
+        "vendors": map_of(
             _NAME,
-            _record(
+            record(
                 {
-                    "source": _TEXT,
-                    "basis": _TEXT,
-                    "versions": _map_of(
-                        _VERSION,
-                        _record(
+                    "source": TEXT,
+                    "basis": TEXT,
+                    "versions": map_of(
+                        VERSION,
+                        record(
                             {},
                             {
                                 "labels": _MEANINGS,
                                 "families": _MEANINGS,
-                                "also": _map_of(_LABEL, _list_of(_CANONICAL)),
-                                "aliases": _list_of(_NAME),
+                                "also": map_of(_LABEL, list_of(CANONICAL)),
+                                "aliases": list_of(_NAME),
                                 "same_as": _REFERENCE,
-                                "without": _list_of(_LABEL),
+                                "without": list_of(_LABEL),
                             },
                         ),
                     ),
                 },
-                {"note": _TEXT},
+                {"note": TEXT},
             ),
         ),
     }
 )
-_FRAMEWORKS = _record(
+_FRAMEWORKS = record(
     {
-        "version": _VERSION,
-        "frameworks": _map_of(
+        "version": VERSION,
+        "frameworks": map_of(
             _NAME,
-            _record(
+            record(
                 {
-                    "title": _TEXT,
-                    "kind": _TEXT,
-                    "applies_when": _TEXT,
-                    "editions": _map_of(
-                        _VERSION,
-                        _record(
+                    "title": TEXT,
+                    "kind": TEXT,
+                    "applies_when": TEXT,
+                    "editions": map_of(
+                        VERSION,
+                        record(
                             {
-                                "title": _TEXT,
-                                "basis": _TEXT,
-                                "controls": _map_of(
-                                    _CONTROL, _record({"title": _TEXT, "evidence": _TEXT}, {"condition": _TEXT})
+                                "title": TEXT,
+                                "basis": TEXT,
+                                "controls": map_of(
+                                    CONTROL, record({"title": TEXT, "evidence": TEXT}, {"condition": TEXT})
                                 ),
                             },
-                            {"default": _flag, "aliases": _list_of(_REFERENCE)},
+                            {"default": _flag, "aliases": list_of(_REFERENCE)},
                         ),
                     ),
                 }
@@ -173,24 +178,24 @@ _FRAMEWORKS = _record(
         ),
     }
 )
-_CROSSWALK = _record(
+CROSSWALK = record(
     {
-        "version": _VERSION,
-        "crosswalk": _map_of(
-            _CANONICAL,
-            _record({"rationale": _TEXT, "controls": _map_of(_EDITION, _list_of(_CONTROL))}),
+        "version": VERSION,
+        "crosswalk": map_of(
+            CANONICAL,
+            record({"rationale": TEXT, "controls": map_of(EDITION, list_of(CONTROL))}),
         ),
-        "without": _map_of(_CATEGORY, _TEXT, empty=True),
+        "without": map_of(CATEGORY, TEXT, empty=True),
     },
     {
-        "correspondences": _list_of(
-            _record(
+        "correspondences": list_of(
+            record(
                 {
-                    "from": _EDITION,
-                    "to": _EDITION,
-                    "basis": _TEXT,
-                    "controls": _map_of(_CONTROL, _list_of(_CONTROL)),
-                    "without": _map_of(_CONTROL, _TEXT, empty=True),
+                    "from": EDITION,
+                    "to": EDITION,
+                    "basis": TEXT,
+                    "controls": map_of(CONTROL, list_of(CONTROL)),
+                    "without": map_of(CONTROL, TEXT, empty=True),
                 }
             )
         )

@@ -79,14 +79,14 @@ def vendor_tables(vocabularies: Mapping[str, Any]) -> dict[tuple[str, str | None
         prior = confidence.EXACT[entry["basis"]]
         versions: list[LabelTable] = []
         for version, listed in entry["versions"].items():
-            exact, families = _meanings(vendors, listed)
+            exact, families = version_meanings(vendors, listed)
             # A detector may name the family alone.
-            table = label_table(_matches({**families, **exact}, prior), _matches(families, prior))
+            table = label_table(matches_of({**families, **exact}, prior), matches_of(families, prior))
             versions.append(table)
             tables[vendor, version] = table
             for alias in listed.get("aliases", ()):
                 tables[alias, None] = table
-        tables[vendor, None] = versions[0] if len(versions) == 1 else _any_version(versions)
+        tables[vendor, None] = versions[0] if len(versions) == 1 else any_version(versions)
     return tables
 
 
@@ -103,8 +103,8 @@ def unlisted_tables(
         newest = tables[vendor, next(iter(entry["versions"]))]
         merged = tables[vendor, None]
         stand_ins[vendor] = label_table(
-            {label: _unlisted(merged.exact[label]) for label in newest.exact},
-            {family: _unlisted(merged.families[family]) for family in newest.families},
+            {label: for_unlisted_version(merged.exact[label]) for label in newest.exact},
+            {family: for_unlisted_version(merged.families[family]) for family in newest.families},
         )
         for listed in entry["versions"].values():
             for alias in listed.get("aliases", ()):
@@ -126,22 +126,24 @@ def known_labels(vocabularies: Mapping[str, Any]) -> tuple[KnownLabel, ...]:
         KnownLabel(LabelKey(vendor, version, label), canonical, also)
         for vendor, entry in vendors.items()
         for version, listed in entry["versions"].items()
-        for meanings in reversed(_meanings(vendors, listed))
+        for meanings in reversed(version_meanings(vendors, listed))
         for label, (canonical, also) in meanings.items()
     )
 
 
-_Meaning = tuple[str, tuple[str, ...]]
+Meaning = tuple[str, tuple[str, ...]]
+"""A canonical label, and further ones that the vendor's label covers."""
 
 
-def _meanings(
+def version_meanings(
     vendors: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]
-) -> tuple[dict[str, _Meaning], dict[str, _Meaning]]:
-    exact: dict[str, _Meaning] = {}
-    families: dict[str, _Meaning] = {}
+) -> tuple[dict[str, Meaning], dict[str, Meaning]]:
+    """The labels and the families of one version of a valid vocabulary document, those it starts from included."""
+    exact: dict[str, Meaning] = {}
+    families: dict[str, Meaning] = {}
     if origin := listed.get("same_as"):
         vendor, _, version = origin.partition(":")
-        exact, families = _meanings(vendors, vendors[vendor]["versions"][version])
+        exact, families = version_meanings(vendors, vendors[vendor]["versions"][version])
         for label in listed.get("without", ()):
             del exact[label]
     also = listed.get("also", {})
@@ -150,13 +152,15 @@ def _meanings(
     return exact, families
 
 
-def _matches(meanings: Mapping[str, _Meaning], prior: float) -> dict[str, LabelMatch]:
+def matches_of(meanings: Mapping[str, Meaning], prior: float) -> dict[str, LabelMatch]:
+    """Exact matches of these meanings, each trusted as `prior` says."""
     return {
         label: LabelMatch(canonical, also, MatchStage.EXACT, prior) for label, (canonical, also) in meanings.items()
     }
 
 
-def _any_version(versions: list[LabelTable]) -> LabelTable:
+def any_version(versions: list[LabelTable]) -> LabelTable:
+    """What answers where no version is named: every version's labels, the newest's meaning first."""
     return label_table(
         _newest_first([table.exact for table in versions]), _newest_first([table.families for table in versions])
     )
@@ -177,7 +181,8 @@ def _newest_first(versions: list[Mapping[str, LabelMatch]]) -> dict[str, LabelMa
     return merged
 
 
-def _unlisted(match: LabelMatch) -> LabelMatch:
+def for_unlisted_version(match: LabelMatch) -> LabelMatch:
+    """The match where another version of the vendor stands in for one that is not listed."""
     return replace(match, confidence=confidence.combined(match.confidence, confidence.UNLISTED_VERSION_FACTOR))
 
 

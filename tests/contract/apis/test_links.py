@@ -19,6 +19,7 @@ from llama_mapper.domain.contracts.mapping import (
     MappingRequest,
     OutputFormat,
     ReviewPage,
+    ReviewStatus,
 )
 from llama_mapper.domain.contracts.orchestration import ContentType, OrchestrationRequest, ProcessingMode
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError, error_from_code
@@ -97,13 +98,20 @@ async def test_mapping_asks_and_answers_the_same_models(
     assert canned.asked == asked
 
 
-@given(cursor=st.none() | TEXTS, limit=st.integers(1, 1000))
+@given(
+    cursor=st.none() | TEXTS,
+    limit=st.integers(1, 1000),
+    status=st.none() | st.sampled_from(ReviewStatus),
+    vendor=st.none() | st.text(st.characters(exclude_characters="\x00", codec="utf-8"), min_size=1, max_size=128),
+)
 @settings(max_examples=40, deadline=None)
-async def test_a_cursor_arrives_as_it_was_sent(canned_links: CannedLinks, cursor: str | None, limit: int) -> None:
+async def test_cursor_and_filters_arrive_as_they_were_sent(
+    canned_links: CannedLinks, cursor: str | None, limit: int, status: ReviewStatus | None, vendor: str | None
+) -> None:
     canned_links.canned.outcome = ReviewPage(items=(), next_cursor=cursor)
-    page = await canned_links.apis.mapping.reviews("acme", limit=limit, cursor=cursor)
+    page = await canned_links.apis.mapping.reviews("acme", limit=limit, cursor=cursor, status=status, vendor=vendor)
     assert page.next_cursor == cursor
-    assert canned_links.canned.asked == ("acme", limit, cursor)
+    assert canned_links.canned.asked == ("acme", limit, cursor, status, vendor)
 
 
 async def test_what_only_an_assessment_knows_stays_on_this_side(canned_links: CannedLinks) -> None:

@@ -474,7 +474,6 @@ async def test_what_something_uses_is_never_removed(records: ModelRecords, tmp_p
 
 
 async def test_a_version_that_is_promoted_while_others_are_removed_stays(records: ModelRecords, tmp_path: Path) -> None:
-    shop: Shop
     looks = 0
 
     async def in_use(owner: str) -> list[tuple[str, str]]:

@@ -27,8 +27,16 @@ class ListReviewQueue:
             total = known.occurrences + label.occurrences
             self._items[key] = (replace(label, occurrences=total), first, max(at, last))
 
-    async def page(self, tenant_id: str, *, limit: int, cursor: str | None) -> ReviewPage:
-        """A page; the cursor is a position."""
+    async def page(
+        self,
+        tenant_id: str,
+        *,
+        limit: int,
+        cursor: str | None,
+        status: ReviewStatus | None = None,
+        vendor: str | None = None,
+    ) -> ReviewPage:
+        """A page; the cursor is a position. Every label is open."""
         if cursor is not None and not cursor.isdigit():
             raise ValidationError("the cursor is not ours")
         start = int(cursor or 0)
@@ -45,7 +53,7 @@ class ListReviewQueue:
                 status=ReviewStatus.OPEN,
             )
             for position, ((owner, *_), (label, first, last)) in enumerate(self._items.items())
-            if owner == tenant_id
+            if owner == tenant_id and vendor in (None, label.vendor) and status in (None, ReviewStatus.OPEN)
         ]
         items.sort(key=lambda item: (-item.last_seen.timestamp(), item.id))
         after = start + limit

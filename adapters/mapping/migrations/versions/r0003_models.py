@@ -12,7 +12,7 @@ from llama_mapper.adapters.platform.row_security import (
 )
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:

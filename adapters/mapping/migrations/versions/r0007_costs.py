@@ -7,7 +7,7 @@ from llama_mapper.adapters.platform.columns import ExactText
 from llama_mapper.adapters.platform.row_security import isolate_tenants
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 _TABLES = ("costs", "cost_batches", "cost_budgets", "cost_alerts")
 

@@ -1,0 +1,1 @@
+"""Test cases of the shipped crosswalk, as package data."""

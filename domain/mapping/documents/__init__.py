@@ -1,0 +1,1 @@
+"""Versions of what tenants upload, whatever it is."""

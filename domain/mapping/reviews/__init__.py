@@ -1,0 +1,1 @@
+"""Deciding on labels that nobody could map."""

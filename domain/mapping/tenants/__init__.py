@@ -1,0 +1,1 @@
+"""What stands for a tenant now: overlay, frameworks and crosswalk over the shipped catalogue."""

@@ -12,10 +12,15 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A canonical label (level 2 or 3) and how well it fits: higher is better, comparable within one stage alone."""
+    """A canonical label (level 2 or 3) and how well it fits: higher is better, comparable within one stage alone.
+
+    `support`, 0 to 1, is the share of what the stage looked at that means this label, where the stage looks at several
+    things.
+    """
 
     canonical: str
     score: float
+    support: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

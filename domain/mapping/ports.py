@@ -12,12 +12,16 @@ from llama_mapper.domain.contracts.mapping import ReviewPage
 
 @dataclass(frozen=True, slots=True)
 class UnknownLabel:
-    """A label that nobody could map, and how often it was seen just now."""
+    """A label that nobody could map, and how often it was seen just now.
+
+    `suggestions` are (canonical label, probability) pairs that might be right, likeliest first.
+    """
 
     vendor: str
     vendor_version: str | None
     label: str
     occurrences: int
+    suggestions: tuple[tuple[str, float], ...] = ()
 
 
 class ReviewQueue(Protocol):

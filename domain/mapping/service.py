@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from time import perf_counter, thread_time
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
@@ -14,6 +16,8 @@ from llama_mapper.domain.contracts.mapping import (
     MappedLabel,
     MappingRequest,
     MappingResponse,
+    MappingStage,
+    MappingStrategy,
     OutputFormat,
     ResourceUtilization,
     ReviewPage,
@@ -21,8 +25,11 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
+from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
+from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.editions import EditionSet, EditionSets
-from llama_mapper.domain.mapping.labelling import map_findings, map_label, unknown_labels
+from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
+from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import ReviewQueue
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
@@ -32,19 +39,29 @@ _COMPONENT = "catalogue_mapping"
 
 
 class MappingService:
-    """Maps by catalogue. A label that the catalogue does not know abstains into the review queue, never a guess.
+    """Maps by catalogue; the stages of a cascade are asked about what the catalogue does not know.
 
-    If the queue cannot take the abstentions the call fails with the queue's error: an answer with abstentions promises
+    A label that nobody is sure about abstains into the review queue with what might be right. If the queue cannot take the abstentions the call fails with the queue's error: an answer with abstentions promises
     that they wait for a person.
     """
 
-    def __init__(self, catalogue: CatalogueView, reviews: ReviewQueue, clock: Clock, service_version: str) -> None:
+    def __init__(
+        self,
+        catalogue: CatalogueView,
+        reviews: ReviewQueue,
+        clock: Clock,
+        service_version: str,
+        cascade: Cascade | None = None,
+        metrics: MappingMetrics | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._reviews = reviews
         self._clock = clock
         self._service_version = service_version
         self._editions = EditionSets(catalogue)
         self._versions: dict[str | None, VersionInfo] = {}
+        self._cascade = cascade
+        self._metrics = metrics or NoMappingMetrics()
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
@@ -54,7 +71,19 @@ class MappingService:
         if tenant_id != analysis.tenant_id:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
         editions = self._editions.named(request.frameworks)
-        mapped = map_findings(self._catalogue, analysis.findings, editions)
+        mapped = map_findings(self._catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+        used: tuple[StageUse, ...] = ()
+        if mapped.unknown and self._cascade is not None:
+            keys = [
+                LabelKey(label.vendor, label.vendor_version, label.label)
+                for label in mapped.labels
+                if label.abstained and not label.suggestions
+            ]
+            found = await self._ask(keys, request.strategy, request.min_confidence)
+            used = found.used
+            answers = dict(zip(keys, found.answers, strict=True))
+            mapped = map_findings(self._catalogue, analysis.findings, editions, answers, request.min_confidence)
+        self._count(mapped.labels)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
@@ -73,12 +102,12 @@ class MappingService:
             labels=mapped.labels if form is OutputFormat.FULL_RECORD else (),
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
-            version_info=self._version_info(editions if wants_frameworks else None),
+            version_info=self._version_info(editions if wants_frameworks else None, used),
             processing_time_ms=elapsed_ms,
             cost_metrics=CostMetrics(
                 inference_cost=0.0,
                 compute_time_ms=compute_ms,
-                token_usage=_NO_TOKENS,
+                token_usage=_tokens(used) or _NO_TOKENS,
                 resource_utilization=ResourceUtilization(cpu_time_ms=cpu_ms, labels=len(mapped.labels)),
             ),
             provenance=(
@@ -86,6 +115,7 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
+                *_provenance(used),
             ),
         )
 
@@ -100,12 +130,25 @@ class MappingService:
             if start:
                 await asyncio.sleep(0)
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
+        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
+        used: tuple[StageUse, ...] = ()
+        if unknown_at and self._cascade is not None:
+            keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
+            found = await self._ask(keys, request.strategy, request.min_confidence)
+            used = found.used
+            for number, answer in zip(unknown_at, found.answers, strict=True):
+                mappings[number] = answered(mappings[number], answer, editions)
+        if request.min_confidence is not None:
+            mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
+        self._count(mappings)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
-            version_info=self._version_info(editions),
+            version_info=self._version_info(editions, used),
             processing_time_ms=(perf_counter() - started) * 1e3,
+            token_usage=_tokens(used),
+            provenance=_provenance(used),
         )
 
     async def reviews(self, tenant_id: str, *, limit: int = 100, cursor: str | None = None) -> ReviewPage:
@@ -114,7 +157,23 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor)
 
-    def _version_info(self, editions: EditionSet | None) -> VersionInfo:
+    async def _ask(
+        self, keys: Sequence[LabelKey], strategy: MappingStrategy | None, min_confidence: float | None
+    ) -> CascadeAnswers:
+        if self._cascade is None:
+            return CascadeAnswers((), ())
+        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence)
+
+    def _count(self, mapped: Sequence[MappedLabel]) -> None:
+        for stage, labels in Counter([label.stage for label in mapped]).items():
+            self._metrics.on_labels_mapped(stage.value, labels)
+
+    def _version_info(self, editions: EditionSet | None, used: Sequence[StageUse] = ()) -> VersionInfo:
+        info = self._catalogue_versions(editions)
+        models = [use.version for use in used if use.stage is MappingStage.MODEL]
+        return info.model_copy(update={"model_version": models[0]}) if models else info
+
+    def _catalogue_versions(self, editions: EditionSet | None) -> VersionInfo:
         framework_version = None if editions is None else editions.text
         known = self._versions.get(framework_version)
         if known is not None:
@@ -131,6 +190,29 @@ class MappingService:
             self._versions.clear()
         self._versions[framework_version] = info
         return info
+
+
+def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
+    asked = [use for use in used if use.stage is MappingStage.MODEL]
+    if not asked:
+        return None
+    return TokenUsage(
+        prompt_tokens=sum(use.prompt_tokens for use in asked),
+        completion_tokens=sum(use.completion_tokens for use in asked),
+    )
+
+
+def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
+    return tuple(
+        ProvenanceEntry(
+            stage="mapping",
+            component=f"{use.stage.value}_stage",
+            version=use.version[:128],
+            duration_ms=use.seconds * 1e3,
+            detail=f"asked for {use.labels} labels that the catalogue does not know",
+        )
+        for use in used
+    )
 
 
 def _required(tenant_id: str | None) -> str:

@@ -72,6 +72,7 @@ async def running_monolith(
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
                 **shared.notes(),
+                **mapping.stages().notes(),
             },
             wait_for_detectors=pool.wait_ready,
         )

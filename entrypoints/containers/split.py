@@ -99,4 +99,9 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
-        yield Running(platform=platform, mapping=mapping.service(), checks=checks, notes=shared.notes)
+        yield Running(
+            platform=platform,
+            mapping=mapping.service(),
+            checks=checks,
+            notes=lambda: {**shared.notes(), **mapping.stages().notes()},
+        )

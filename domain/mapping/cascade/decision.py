@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.catalogue import category_of
@@ -21,6 +21,7 @@ UNMEASURED = 0.5
 """At most so far is the first choice of a stage trusted that nobody has measured: it can confirm, not decide."""
 
 SUGGESTIONS = 3
+_HAIR = 1e-6
 _ORDER = {stage: place for place, stage in enumerate(MappingStage)}
 
 
@@ -80,7 +81,8 @@ def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CO
     independent evidence of at most `UNMEASURED` for its candidates (noisy or).
     """
     measured = calibration.measured(rankings.keys())
-    categories = _categories(rankings, measured, calibration, context)
+    raw = _raw_categories(rankings, measured, calibration, context)
+    categories = _calibrated(raw, measured, context)
     beside = [stage for stage in rankings if measured is None or stage not in measured.stages]
     for category, trust in _unmeasured(rankings, beside, by_category=True).items():
         known = categories.get(category, 0.0)
@@ -89,8 +91,7 @@ def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CO
         return NO_IDEA
     ordered = sorted(categories, key=lambda name: (-categories[name], name))[:SUGGESTIONS]
     within = [
-        _within(rankings, measured, calibration, context, category, categories[category], beside)
-        for category in ordered
+        _within(rankings, measured, raw.get(category, 0.0), category, categories[category], beside) for category in ordered
     ]
     best, *others = within[0]
     runners_up = sorted(
@@ -106,41 +107,48 @@ def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CO
     )
 
 
-def company_of(judgements: Sequence[tuple[int, Judgement]], known: Mapping[str, float]) -> dict[int, Context]:
+def company_of(judgements: Sequence[tuple[int, Judgement]], known: Mapping[str, float]) -> Iterator[tuple[int, Context]]:
     """For each numbered label of one vendor, the context that the others make, together with the `known` ones.
 
-    A label counts for its likeliest category as much as that is sure.
+    A label counts for its likeliest category as much as that is sure. Sums are over values in ascending order, so that
+    the order of the labels does not change a digit.
     """
-    sums = dict(known)
+    shares: dict[str, list[float]] = {name: [mass] for name, mass in known.items()}
     for _, judgement in judgements:
         if judgement.category is not None:
-            sums[judgement.category] = sums.get(judgement.category, 0.0) + judgement.category_confidence
-    contexts: dict[int, Context] = {}
+            shares.setdefault(judgement.category, []).append(judgement.category_confidence)
+    sums = {name: sum(sorted(masses)) for name, masses in sorted(shares.items())}
     for number, judgement in judgements:
-        own = sums
-        if judgement.category is not None:
-            own = {**sums, judgement.category: max(0.0, sums[judgement.category] - judgement.category_confidence)}
-        contexts[number] = Context(own) if any(own.values()) else NO_CONTEXT
-    return contexts
+        if judgement.category is None:
+            yield number, Context(sums)
+            continue
+        own = max(0.0, sums[judgement.category] - judgement.category_confidence)
+        others = {**sums, judgement.category: own if own > _HAIR else 0.0}
+        yield number, Context(others) if any(others.values()) else NO_CONTEXT
 
 
-def _categories(
+def _raw_categories(
     rankings: Rankings, measured: Combination | None, calibration: Calibration, context: Context
 ) -> dict[str, float]:
     if measured is None:
         return {}
-    weighing = measured.company if context.categories else measured.alone
+    coefficients = (measured.company if context.categories else measured.alone).coefficients
     options = category_options(rankings, measured.stages, context, calibration.number_of_categories)
-    raw = {one.canonical: probability(log_odds(weighing.coefficients, one.features)) for one in options}
+    return {one.canonical: probability(log_odds(coefficients, one.features)) for one in options}
+
+
+def _calibrated(raw: Mapping[str, float], measured: Combination | None, context: Context) -> dict[str, float]:
+    if measured is None:
+        return {}
+    curve = (measured.company if context.categories else measured.alone).curve
     # The curve has steps; what lies on one step keeps the order of the raw probabilities by a hair.
-    return {name: min(1.0, weighing.curve(value) + 1e-6 * value) for name, value in raw.items()}
+    return {name: min(1.0, curve(value) + _HAIR * value) for name, value in raw.items()}
 
 
 def _within(
     rankings: Rankings,
     measured: Combination | None,
-    calibration: Calibration,
-    context: Context,
+    raw: float,
     category: str,
     confidence: float,
     beside: Sequence[MappingStage],
@@ -148,21 +156,17 @@ def _within(
     """The labels of a category, likeliest first; none is likelier than the category. Never empty."""
     found: dict[str, float] = {}
     if measured is not None:
-        weighing = measured.company if context.categories else measured.alone
-        options = category_options(rankings, measured.stages, context, calibration.number_of_categories)
-        raw = next(
-            (probability(log_odds(weighing.coefficients, o.features)) for o in options if o.canonical == category), 0.0
-        )
+        weighing = measured.subcategory
         for option in subcategory_options(rankings, measured.stages, category):
-            joint = raw * probability(log_odds(measured.subcategory.coefficients, option.features))
-            found[option.canonical] = measured.subcategory.curve(joint) + 1e-6 * joint
+            joint = raw * probability(log_odds(weighing.coefficients, option.features))
+            found[option.canonical] = weighing.curve(joint) + _HAIR * joint
     for label, trust in _unmeasured(rankings, beside, by_category=False).items():
         if category_of(label) == category:
             found[label] = 1.0 - (1.0 - found.get(label, 0.0)) * (1.0 - trust)
     if not found:
         found[category] = confidence
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return [Suggestion(label, round(min(value, confidence), 4)) for label, value in ordered]
+    return [Suggestion(label, min(value, confidence)) for label, value in ordered]
 
 
 def _unmeasured(rankings: Rankings, beside: Iterable[MappingStage], *, by_category: bool) -> dict[str, float]:

@@ -219,7 +219,7 @@ class _Fitter:
             by_vendor.setdefault(one.known.key.vendor, []).append((number, judgement))
         contexts: dict[int, Context] = {}
         for numbered in by_vendor.values():
-            contexts |= company_of(numbered, {})
+            contexts |= dict(company_of(numbered, {}))
         return [contexts[number] for number in range(len(judged))]
 
     def _first(self, one: Judged, coefficients: tuple[float, ...], context: Context) -> tuple[str | None, float]:

@@ -66,10 +66,11 @@ def fit_isotonic(seen: Iterable[tuple[float, float, float]], prior: float = 0.0)
 
 
 def _pooled(pools: Sequence[list[float]]) -> list[list[float]]:
+    # Pools of equal shares are joined too: the pseudo-observations are then few against what was seen.
     stack: list[list[float]] = []
     for pool in pools:
         stack.append(list(pool))
-        while len(stack) > 1 and stack[-2][2] * stack[-1][3] > stack[-1][2] * stack[-2][3]:
+        while len(stack) > 1 and stack[-2][2] * stack[-1][3] >= stack[-1][2] * stack[-2][3]:
             _, high, hits, weight = stack.pop()
             stack[-1] = [stack[-1][0], high, stack[-1][2] + hits, stack[-1][3] + weight]
     return stack

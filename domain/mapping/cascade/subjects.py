@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
-from llama_mapper.domain.mapping.cascade.decision import Judgement, company_of, judge
+from llama_mapper.domain.mapping.cascade.decision import Judgement, judge
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
 from llama_mapper.domain.mapping.cascade.fitting import fit_calibration
-from llama_mapper.domain.mapping.cascade.ports import CandidateStage, Ranking
+from llama_mapper.domain.mapping.cascade.judging import judged_together
+from llama_mapper.domain.mapping.cascade.ports import CandidateStage
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 StagesFactory = Callable[[Sequence[KnownLabel]], Awaitable[Sequence[CandidateStage]]]
@@ -21,20 +21,53 @@ _ANSWERING_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class TriedAnswer:
-    """What a method says of one label, and what it cost. `judgement` has both levels, before any threshold."""
+    """What a method says of one label, and what it cost. `judgement` has both levels, before any threshold.
+
+    As one answer it is the likeliest label of the likeliest category. Evaluations ask first whether the category is
+    right, so `confidence` is that of the category; the label's own is in the judgement.
+    """
 
     judgement: Judgement
     prompt_tokens: int
     completion_tokens: int
 
+    @property
+    def canonical(self) -> str | None:
+        """The likeliest label; None where no stage had an idea."""
+        return self.judgement.subcategory
+
+    @property
+    def confidence(self) -> float:
+        """That the category of `canonical` is right."""
+        return self.judgement.category_confidence
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """Further labels that might be right, likeliest first."""
+        return tuple(one.canonical for one in self.judgement.others)
+
 
 class CascadeTrial:
-    """Stages that know only the labels given last, weighed by what those labels alone teach."""
+    """Stages that know only the labels given last, weighed by what those labels alone teach.
 
-    def __init__(self, stages: StagesFactory, families: VendorFamilies, number_of_categories: int) -> None:
+    `company` says whether the labels of a vendor inform each other, as in the product; a stage put to the test by
+    itself does without.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stages: StagesFactory,
+        families: VendorFamilies,
+        number_of_categories: int,
+        *,
+        company: bool = True,
+    ) -> None:
+        self.name = name
         self._factory = stages
         self._families = families
         self._number = number_of_categories
+        self._company = company
         self._stages: Sequence[CandidateStage] = ()
         self._calibration = Calibration("none", {}, number_of_categories)
 
@@ -53,10 +86,14 @@ class CascadeTrial:
         )
 
     async def answer(self, labels: Sequence[LabelKey]) -> Sequence[TriedAnswer]:
-        """One answer a label, in order; labels of one vendor are each other's context, as in a call."""
+        """One answer a label, in order."""
         columns = [(stage.stage, await stage.rank(labels, within_s=_ANSWERING_S)) for stage in self._stages]
         rows = [{name: column[number] for name, column in columns} for number in range(len(labels))]
-        judgements = judged_together(labels, rows, self._calibration)
+        if self._company:
+            judgements = await judged_together(labels, rows, self._calibration)
+        else:
+            ranked = [{name: one.candidates for name, one in row.items() if one.fault is None} for row in rows]
+            judgements = [judge(one, self._calibration) for one in ranked]
         return [
             TriedAnswer(
                 judgement,
@@ -65,28 +102,3 @@ class CascadeTrial:
             )
             for judgement, row in zip(judgements, rows, strict=True)
         ]
-
-
-def judged_together(
-    labels: Sequence[LabelKey],
-    rows: Sequence[dict[MappingStage, Ranking]],
-    calibration: Calibration,
-    known_of: Callable[[str], dict[str, float]] = lambda _: {},
-) -> list[Judgement]:
-    """Judge each label alone, then again in the company of its vendor's other labels and of those known before.
-
-    `known_of` gives, for a vendor, how many known labels it has in each category.
-    """
-    rankings = [
-        {name: ranking.candidates for name, ranking in row.items() if ranking.fault is None} for row in rows
-    ]
-    alone = [judge(one, calibration) for one in rankings]
-    by_vendor: dict[str, list[tuple[int, Judgement]]] = {}
-    for number, key in enumerate(labels):
-        by_vendor.setdefault(key.vendor, []).append((number, alone[number]))
-    judgements = list(alone)
-    for vendor, numbered in by_vendor.items():
-        for number, context in company_of(numbered, known_of(vendor)).items():
-            if context.categories and alone[number].category is not None:
-                judgements[number] = judge(rankings[number], calibration, context)
-    return judgements

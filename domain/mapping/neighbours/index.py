@@ -7,7 +7,8 @@ vocabulary of four hundred keys does not make `key` a rare or a common word (cla
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from llama_mapper.domain.mapping.cascade.ports import Candidate
@@ -26,10 +27,13 @@ _UNKNOWN_WEIGHT = 0.5
 
 _PIECES = (3, 4, 5)
 _NEIGHBOURS = 12
+_CROWD = 40
 _SHARPNESS = 8.0
 
 
 _NONE: frozenset[int] = frozenset()
+_NONE_KNOWN: frozenset[str] = frozenset()
+_NO_LIST: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
 
 
 class LexicalIndex:
@@ -39,10 +43,11 @@ class LexicalIndex:
 
     def __init__(self, references: Sequence[Reference], abbreviations: Mapping[str, str]) -> None:
         self._abbreviations = {word: tuple(words_of(phrase)) for word, phrase in abbreviations.items()}
-        self._canonicals = [reference.canonical for reference in references]
-        self._origins = [reference.origins for reference in references]
+        texts = _told_once(references)
+        self._canonicals = [canonical for _, canonical in texts]
+        self._origins = list(texts.values())
         self._left_out: dict[frozenset[str], frozenset[int]] = {}
-        documents = [self._terms(reference.text) for reference in references]
+        documents = [self._terms_of(words) for words, _ in texts]
         number = len(set(self._canonicals))
         self._greatest = math.log(1 + number)
         self._words = _Postings([words for words, _ in documents], self._canonicals, number)
@@ -51,7 +56,7 @@ class LexicalIndex:
     def likest(self, label: str, limit: int, without: Collection[str] = ()) -> list[Candidate]:
         """The canonical labels with the likest texts, best first; texts that only vendors of `without` know are left
         out. Empty where nothing is shared."""
-        words, pieces = self._terms(label)
+        words, pieces = self._terms_of(words_of(label))
         if not words:
             return []
         left_out = self._only_of(frozenset(without)) if without else _NONE
@@ -71,8 +76,7 @@ class LexicalIndex:
             )
         return known
 
-    def _terms(self, text: str) -> tuple[dict[str, float], dict[str, float]]:
-        every = words_of(text)
+    def _terms_of(self, every: tuple[str, ...]) -> tuple[dict[str, float], dict[str, float]]:
         words = telling(every)
         weights = {word: _EMPTY_WEIGHT for word in every if not word.isdigit()} | dict.fromkeys(words, 1.0)
         for word in words:
@@ -90,6 +94,26 @@ class LexicalIndex:
                     for start in range(len(bounded) - length + 1):
                         pieces.setdefault(bounded[start : start + length], weight)
         return weights, pieces
+
+
+def _told_once(references: Sequence[Reference]) -> dict[tuple[tuple[str, ...], str], frozenset[str]]:
+    """(words, canonical label) → the vendors that say so, none where we say it ourselves.
+
+    Where a canonical label has very many texts they differ in names of products: a word that is in one text alone is
+    left out of them, and four hundred kinds of keys become some dozens of texts.
+    """
+    listed = [(words_of(reference.text), reference) for reference in references]
+    times = Counter([word for words, _ in listed for word in set(words)])
+    crowd = Counter([reference.canonical for _, reference in listed if reference.origins])
+    texts: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
+    for words, reference in listed:
+        if crowd[reference.canonical] > _CROWD and reference.origins:
+            words = tuple([word for word in words if times[word] > 1]) or words
+        key = words, reference.canonical
+        known = texts.get(key)
+        own = not reference.origins or (known is not None and not known)
+        texts[key] = _NONE_KNOWN if own else (known or _NONE_KNOWN) | reference.origins
+    return texts
 
 
 def ranked_by_canonical(
@@ -124,19 +148,24 @@ class _Postings:
             for term in terms:
                 classes[term].add(canonical)
         self._idf = {term: math.log(1 + number / len(having)) for term, having in classes.items()}
-        self._lists: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        # Arrays, since a hundred thousand pairs of objects would take fifteen megabytes.
+        self._lists: dict[str, tuple[array[int], array[float]]] = {
+            term: (array("H" if len(documents) < 65_536 else "L"), array("f")) for term in classes
+        }
         for document, terms in enumerate(documents):
             weights = {term: weight * self._idf[term] for term, weight in terms.items()}
             norm = math.sqrt(sum([weight * weight for weight in weights.values()])) or 1.0
             for term, weight in weights.items():
-                self._lists[term].append((document, weight / norm))
+                numbers, values = self._lists[term]
+                numbers.append(document)
+                values.append(weight / norm)
 
     def cosines(self, terms: Mapping[str, float], unknown: float, left_out: frozenset[int]) -> dict[int, float]:
         """Document → cosine with the query, for documents that share a term; unknown terms weigh `unknown`.
 
         A term that only documents of `left_out` have is as unknown as if they were not in the index.
         """
-        lists = {term: self._lists.get(term, ()) for term in terms}
+        lists = {term: list(zip(*self._lists.get(term, _NO_LIST), strict=True)) for term in terms}
         if left_out:
             lists = {term: [pair for pair in pairs if pair[0] not in left_out] for term, pairs in lists.items()}
         weights = {term: weight * (self._idf[term] if lists[term] else unknown) for term, weight in terms.items()}

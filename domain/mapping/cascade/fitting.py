@@ -20,7 +20,7 @@ from llama_mapper.domain.mapping.cascade.evidence import (
     subcategory_options,
 )
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
-from llama_mapper.domain.mapping.cascade.isotonic import fit_isotonic
+from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability
 from llama_mapper.domain.mapping.cascade.ports import CandidateStage, Ranking
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
@@ -135,13 +135,20 @@ def fit_combination(
         for mode, points in fitter.outcomes(held_out, weights).items():
             seen[mode] += points
     weights = fitter.weights(judged)
-    curves = {mode: fit_isotonic(points, _PSEUDO_OBSERVATIONS) for mode, points in seen.items()}
+    curves = {mode: _from_nothing(fit_isotonic(points, _PSEUDO_OBSERVATIONS)) for mode, points in seen.items()}
     return Combination(
         tuple(stages),
         Weighing(weights.alone, curves["alone"]),
         Weighing(weights.company, curves["company"]),
         Weighing(weights.subcategory, curves["subcategory"]),
     )
+
+
+def _from_nothing(curve: Isotonic) -> Isotonic:
+    """The curve, begun at 0: what has no evidence at all is not as good as the worst that was seen."""
+    if curve.scores[0] <= 0.0:
+        return curve
+    return Isotonic((0.0, *curve.scores), (0.0, *curve.shares))
 
 
 def _folds(judged: Sequence[Judged], families: VendorFamilies, seed: int) -> list[list[Judged]]:

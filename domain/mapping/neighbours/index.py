@@ -18,7 +18,7 @@ from llama_mapper.domain.mapping.neighbours.words import telling, words_of
 _WORD_SHARE = 0.6
 """Of a text's likeness that shared words make; the rest is shared pieces of words, which survive inflection."""
 
-_EXPANSION_WEIGHT = 0.7
+_EXPANSION_WEIGHT = 0.9
 _EMPTY_WEIGHT = 0.15
 """Of words such as `number` in front of which the others stand: they decide between texts that are else alike."""
 

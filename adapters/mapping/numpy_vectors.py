@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,5 +106,6 @@ def _write(folder: Path, name: str, matrix: NDArray[np.float32]) -> None:
             if old.name != name:
                 old.unlink(missing_ok=True)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise StoreError(f"the vectors cannot be kept: {error.strerror}") from error

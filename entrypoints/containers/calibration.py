@@ -51,6 +51,7 @@ async def calibrate_stages(settings: Settings, output: Path, seed: int) -> Calib
         seed=seed,
         version=f"{raw.vocabularies['version']}-{neighbourhood.lexicon.version}-{seed}",
         fitted_on=fitted_on,
+        unrelated=neighbourhood.lexicon.unrelated,
     )
     write_calibration(calibration, output)
     if embeddings is not None:

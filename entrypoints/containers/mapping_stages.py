@@ -227,7 +227,8 @@ def cascade_trials(settings: Settings, *, lexicon: bool = True) -> dict[str, Cas
                 made.append(stage)
             return made
 
-        return CascadeTrial(name, make, neighbourhood.families, categories, company=company)
+        unrelated = neighbourhood.lexicon.unrelated
+        return CascadeTrial(name, make, neighbourhood.families, categories, company=company, unrelated=unrelated)
 
     both = (MappingStage.LEXICAL, MappingStage.EMBEDDING)
     trials = {"lexical": trial("lexical", both[:1], company=False)}

@@ -33,6 +33,9 @@ _FOLDS = 5
 _RIDGE = 1.0
 _PSEUDO_OBSERVATIONS = 1.0
 _ASKING_S = 600.0
+_UNRELATED_VENDORS = 10
+_NO_ANSWER = "none.none"
+"""Is off the taxonomy, so that whatever is chosen is wrong."""
 
 
 @runtime_checkable
@@ -62,13 +65,14 @@ async def fit_calibration(
     version: str,
     fitted_on: Mapping[str, str],
     every_combination: bool = True,
+    unrelated: Sequence[str] = (),
 ) -> Calibration:
     """Weights and curves for these stages together and, if asked, for every choice of some of them.
 
-    The same stages, labels and seed give the same calibration. Raises ValueError if too few families are known.
+    `unrelated` are labels for which no answer is right. The same stages, labels and seed give the same calibration. Raises ValueError if too few families are known.
     """
     sample = drawn(known, families, seed)
-    judged = await judged_apart(stages, sample, families)
+    judged = await judged_apart(stages, [*sample, *_without_answer(unrelated)], families)
     names = [stage.stage for stage in stages]
     sizes = range(1, len(names) + 1) if every_combination else (len(names),)
     return Calibration(
@@ -98,6 +102,14 @@ def drawn(known: Sequence[KnownLabel], families: VendorFamilies, seed: int) -> l
             labels = [labels[place] for place in places]
         sample += labels
     return sample
+
+
+def _without_answer(labels: Sequence[str]) -> list[KnownLabel]:
+    """The labels as those of some vendors: each vendor falls into a fold of its own and keeps company with its like."""
+    return [
+        KnownLabel(LabelKey(f"unrelated_{number % _UNRELATED_VENDORS}", None, label), _NO_ANSWER)
+        for number, label in enumerate(labels)
+    ]
 
 
 async def judged_apart(

@@ -62,12 +62,14 @@ class CascadeTrial:
         number_of_categories: int,
         *,
         company: bool = True,
+        unrelated: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._factory = stages
         self._families = families
         self._number = number_of_categories
         self._company = company
+        self._unrelated = tuple(unrelated)
         self._stages: Sequence[CandidateStage] = ()
         self._calibration = Calibration("none", {}, number_of_categories)
 
@@ -83,6 +85,7 @@ class CascadeTrial:
             version="trial",
             fitted_on={},
             every_combination=False,
+            unrelated=self._unrelated,
         )
 
     async def answer(self, labels: Sequence[LabelKey]) -> Sequence[TriedAnswer]:

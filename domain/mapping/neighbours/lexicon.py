@@ -23,12 +23,13 @@ def lexicon_from(document: Mapping[str, Any], canonical: Collection[str]) -> Lex
         document["version"],
         dict(document["abbreviations"]),
         {label: tuple(phrases) for label, phrases in document["synonyms"].items()},
+        tuple(document["unrelated"]),
     )
 
 
 def _problems(document: Mapping[str, Any], canonical: Collection[str]) -> Iterator[str]:
-    if set(document) != {"version", "abbreviations", "synonyms"}:
-        yield "must have a version, abbreviations and synonyms"
+    if set(document) != {"version", "abbreviations", "synonyms", "unrelated"}:
+        yield "must have a version, abbreviations, synonyms and unrelated"
         return
     if not isinstance(document["version"], str):
         yield "the version must be a text"
@@ -36,6 +37,8 @@ def _problems(document: Mapping[str, Any], canonical: Collection[str]) -> Iterat
         if not isinstance(document[part], Mapping):
             yield f"{part} must be a mapping"
             return
+    if not isinstance(document["unrelated"], list) or not all(map(_is_phrase, document["unrelated"])):
+        yield "unrelated must be a list of labels"
     for word, phrase in document["abbreviations"].items():
         if not _is_phrase(phrase) or words_of(str(word)) != (word,):
             yield f"abbreviations/{word} must be one word and what it stands for"

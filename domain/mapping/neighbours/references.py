@@ -21,11 +21,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Words beside those of the taxonomy: what abbreviations stand for, and phrases that mean a canonical label."""
+    """Words beside those of the taxonomy: what abbreviations stand for, and phrases that mean a canonical label.
+
+    `unrelated` are labels that mean nothing in the taxonomy; calibrations learn from them, nothing is compared with them.
+    """
 
     version: str
     abbreviations: Mapping[str, str]
     synonyms: Mapping[str, Sequence[str]]
+    unrelated: tuple[str, ...] = ()
 
 
 NO_LEXICON = Lexicon("none", {}, {})

@@ -138,12 +138,13 @@ def test_the_shipped_synonyms_are_on_the_taxonomy_and_families_in_the_vocabulari
         ({"synonyms": {"pii.demographic.age": "age"}}, "list of phrases"),
         ({"synonyms": {"pii.demographic.age": ["years old", "Years_old"]}}, "twice"),
         ({"abbreviations": {"two words": "x"}}, "one word"),
+        ({"unrelated": [""]}, "list of labels"),
         ({"more": {}}, "must have"),
     ],
 )
 def test_synonyms_that_contradict_are_refused(change: dict[str, object], problem: str) -> None:
     with pytest.raises(CatalogueError, match=problem):
-        lexicon_from({"version": "1", "abbreviations": {}, "synonyms": {}, **change}, TAXONOMY)
+        lexicon_from({"version": "1", "abbreviations": {}, "synonyms": {}, "unrelated": [], **change}, TAXONOMY)
 
 
 @pytest.mark.parametrize(

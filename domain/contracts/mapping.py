@@ -55,6 +55,17 @@ class MappingStage(StrEnum):
     ABSTAINED = "abstained"
 
 
+class MappingStrategy(StrEnum):
+    """Who is asked about labels that the catalogue does not know. What it knows is always answered by it."""
+
+    CASCADE = "cascade"
+    """The likeness of words and meanings first; a model only for what that leaves unsure."""
+    MODEL_FIRST = "model-first"
+    """A model first; likeness for what it leaves unsure."""
+    CATALOGUE_ONLY = "catalogue-only"
+    """Nobody: such labels abstain."""
+
+
 class ReviewStatus(StrEnum):
     """Where a label that nobody could map stands."""
 
@@ -85,6 +96,18 @@ class LabelMappingRequest(Contract):
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     """Frameworks whose controls to name; empty means every framework in its default edition."""
     tenant_id: TenantId | None = None
+    strategy: MappingStrategy | None = None
+    """Null means: as the installation is set."""
+    min_confidence: Score | None = None
+    """Answers with less confidence abstain, those of the catalogue too. Null means: the installation's threshold, for
+    what the catalogue does not know."""
+
+
+class LabelSuggestion(Contract):
+    """A canonical label that might be right, and the probability that it is."""
+
+    canonical: CanonicalId
+    confidence: Score
 
 
 class MappedLabel(Contract):
@@ -100,13 +123,25 @@ class MappedLabel(Contract):
     score: Score
     """The vendor's score for the label."""
     confidence: Score
-    """That `canonical` is right: the stage's confidence by how the vocabulary is known (`docs/mapping.md`)."""
+    """That `canonical` is right: by how the vocabulary is known, or as measured on held-out vendors
+    (`docs/mapping.md`)."""
     stage: MappingStage
     abstained: bool
+    suggestions: Annotated[tuple[LabelSuggestion, ...], Field(max_length=3)] = ()
+    """Of an abstention: what might be right, likeliest first."""
+    faults: Annotated[tuple[ShortText, ...], Field(max_length=8)] = ()
+    """Stages that could not try, each as `stage: reason`; never a part of the label."""
     controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
     instead_of: CanonicalId | None = None
     """Of stage `overlay`: what the shipped catalogue says of the label, where that differs."""
+
+
+class TokenUsage(Contract):
+    """Tokens that a model read and wrote; both 0 where no model was asked."""
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
 
 
 class LabelMappingResponse(Contract):
@@ -115,6 +150,10 @@ class LabelMappingResponse(Contract):
     mappings: Annotated[tuple[MappedLabel, ...], Field(max_length=LABELS_PER_CALL)]
     version_info: VersionInfo
     processing_time_ms: Milliseconds
+    token_usage: TokenUsage | None = None
+    """What models read and wrote for this answer; null where none was asked."""
+    provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)] = ()
+    """The stages after the catalogue that were asked."""
 
 
 class MappingRequest(Contract):
@@ -124,6 +163,11 @@ class MappingRequest(Contract):
     output_format: OutputFormat = OutputFormat.FULL_RECORD
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     tenant_id: TenantId | None = None
+    strategy: MappingStrategy | None = None
+    """Null means: as the installation is set."""
+    min_confidence: Score | None = None
+    """Answers with less confidence abstain, those of the catalogue too. Null means: the installation's threshold, for
+    what the catalogue does not know."""
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 
@@ -142,13 +186,6 @@ class FrameworkMapping(Contract):
     edition: Identifier
     title: ShortText
     controls: Annotated[tuple[FrameworkControl, ...], Field(max_length=512)] = ()
-
-
-class TokenUsage(Contract):
-    """Tokens that a model read and wrote; both 0 where no model was asked."""
-
-    prompt_tokens: Count = 0
-    completion_tokens: Count = 0
 
 
 class ResourceUtilization(Contract):
@@ -252,8 +289,8 @@ class ReviewPage(Contract):
 class MappingApi(Protocol):
     """Maps vendor labels to the taxonomy and to controls.
 
-    Raises `FRAMEWORK_NOT_FOUND` and `EDITION_NOT_FOUND`. An unknown label raises nothing: it abstains and joins the
-    tenant's review queue.
+    Raises `FRAMEWORK_NOT_FOUND` and `EDITION_NOT_FOUND`. A label that nobody is sure about raises nothing: it abstains
+    and joins the tenant's review queue.
     """
 
     async def map(self, request: MappingRequest) -> MappingResponse:

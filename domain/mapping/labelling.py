@@ -1,16 +1,18 @@
-"""Vendor labels to canonical labels: pure functions over the catalogue."""
+"""Vendor labels to canonical labels: pure functions over the catalogue and over what later stages answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.analysis import AttributedFinding
 from llama_mapper.domain.contracts.base import Severity
 from llama_mapper.domain.contracts.catalogue import CatalogueView, MatchStage, category_of
-from llama_mapper.domain.contracts.mapping import LabelQuery, MappedLabel, MappingStage
+from llama_mapper.domain.contracts.mapping import LabelQuery, LabelSuggestion, MappedLabel, MappingStage
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswer
 from llama_mapper.domain.mapping.catalogue.confidence import DECLARED
 from llama_mapper.domain.mapping.editions import EditionSet
+from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import UnknownLabel
 
 _STAGES = {
@@ -18,6 +20,10 @@ _STAGES = {
     MatchStage.NORMALISED: MappingStage.CATALOGUE_NORMALISED,
     MatchStage.OVERLAY: MappingStage.OVERLAY,
 }
+Answers = Mapping[LabelKey, CascadeAnswer]
+"""What the stages after the catalogue answered."""
+
+_NO_ANSWERS: Answers = {}
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -46,9 +52,16 @@ def map_label(catalogue: CatalogueView, query: LabelQuery, editions: EditionSet)
 
 
 def map_findings(
-    catalogue: CatalogueView, findings: Sequence[AttributedFinding], editions: EditionSet
+    catalogue: CatalogueView,
+    findings: Sequence[AttributedFinding],
+    editions: EditionSet,
+    answers: Answers = _NO_ANSWERS,
+    min_confidence: float | None = None,
 ) -> MappedFindings:
-    """Map each distinct vendor label of the findings once. Findings that were not upheld are only in `labels`."""
+    """Map each distinct vendor label of the findings once. Findings that were not upheld are only in `labels`.
+
+    `answers` are for labels that the catalogue does not know; answers with less than `min_confidence` abstain.
+    """
     if not findings:
         return NOTHING_MAPPED
     highest: dict[tuple[str, str, str], float] = {}
@@ -70,9 +83,13 @@ def map_findings(
     scores: dict[str, float] = {}
     for key, score in highest.items():
         mapped = _mapped(catalogue, *key, score, editions, declared.get(key))
+        if mapped.canonical is None and answers:
+            mapped = answered(mapped, answers.get(LabelKey(*key)), editions)
+        if min_confidence is not None:
+            mapped = sure_enough(mapped, min_confidence)
         labels.append(mapped)
         if mapped.canonical is None:
-            unknown.append(UnknownLabel(*key, times[key]))
+            unknown.append(UnknownLabel(*key, times[key], _suggested(mapped)))
         elif key in upheld:
             scores[mapped.canonical] = max(upheld[key], scores.get(mapped.canonical, 0.0))
     taxonomy = tuple(
@@ -90,11 +107,58 @@ def map_findings(
 def unknown_labels(mappings: Iterable[MappedLabel]) -> tuple[UnknownLabel, ...]:
     """The distinct labels that abstained and how often each was there."""
     times: dict[tuple[str, str | None, str], int] = {}
+    suggested: dict[tuple[str, str | None, str], tuple[tuple[str, float], ...]] = {}
     for mapped in mappings:
         if mapped.abstained:
             key = (mapped.vendor, mapped.vendor_version, mapped.label)
             times[key] = times.get(key, 0) + 1
-    return tuple(UnknownLabel(*key, count) for key, count in times.items())
+            suggested[key] = _suggested(mapped)
+    return tuple(UnknownLabel(*key, count, suggested[key]) for key, count in times.items())
+
+
+def answered(mapped: MappedLabel, answer: CascadeAnswer | None, editions: EditionSet) -> MappedLabel:
+    """An abstention of the catalogue with what the stages after it answered."""
+    if answer is None:
+        return mapped
+    decision = answer.decision
+    if decision.canonical is None:
+        suggestions = tuple(
+            LabelSuggestion.model_construct(canonical=one.canonical, confidence=round(one.confidence, 4))
+            for one in decision.suggestions
+        )
+        return mapped.model_copy(update={"suggestions": suggestions, "faults": answer.faults})
+    return mapped.model_copy(
+        update={
+            "canonical": decision.canonical,
+            "confidence": round(decision.confidence, 4),
+            "stage": decision.stage,
+            "abstained": False,
+            "controls": editions.control_ids(decision.canonical),
+            "faults": answer.faults,
+        }
+    )
+
+
+def sure_enough(mapped: MappedLabel, min_confidence: float) -> MappedLabel:
+    """The answer, or an abstention that suggests it where it is less sure than asked."""
+    if mapped.canonical is None or mapped.confidence >= min_confidence:
+        return mapped
+    unsure = LabelSuggestion.model_construct(canonical=mapped.canonical, confidence=mapped.confidence)
+    return mapped.model_copy(
+        update={
+            "canonical": None,
+            "also": (),
+            "confidence": 0.0,
+            "stage": MappingStage.ABSTAINED,
+            "abstained": True,
+            "controls": {},
+            "suggestions": (unsure,),
+        }
+    )
+
+
+def _suggested(mapped: MappedLabel) -> tuple[tuple[str, float], ...]:
+    return tuple((one.canonical, one.confidence) for one in mapped.suggestions)
 
 
 def _mapped(
@@ -119,6 +183,8 @@ def _mapped(
             confidence=DECLARED,
             stage=MappingStage.DECLARED,
             abstained=False,
+            suggestions=(),
+            faults=(),
             controls=editions.control_ids(declared),
             instead_of=None,
         )
@@ -133,6 +199,8 @@ def _mapped(
             confidence=0.0,
             stage=MappingStage.ABSTAINED,
             abstained=True,
+            suggestions=(),
+            faults=(),
             controls={},
             instead_of=None,
         )
@@ -146,6 +214,8 @@ def _mapped(
         confidence=match.confidence,
         stage=_STAGES[match.stage],
         abstained=False,
+        suggestions=(),
+        faults=(),
         controls=editions.control_ids(match.canonical),
         instead_of=match.instead_of,
     )

@@ -18,7 +18,7 @@ class MappingPlugin(BasePlugin):
 
     - `stages` gives ways to map labels that the catalogue does not know, asked in their order before any model;
     - `fallbacks` gives the same, asked last, for what everything before left open;
-    - `generations` gives language models, which the setting that lists models names as `plugin:NAME`;
+    - `generations` gives language models, which the setting `generation` may name;
     - `checks` gives further checks of documents.
     """
 

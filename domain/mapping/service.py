@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from time import perf_counter, thread_time
 
-from llama_mapper.domain.contracts.base import ProvenanceEntry
+from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
     CostMetrics,
@@ -17,6 +18,8 @@ from llama_mapper.domain.contracts.mapping import (
     MappedLabel,
     MappingRequest,
     MappingResponse,
+    MappingStage,
+    MappingStrategy,
     OutputFormat,
     ResourceUtilization,
     ReviewPage,
@@ -25,9 +28,12 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
+from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
+from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
-from llama_mapper.domain.mapping.costs.spending import OWN_WORK, Amount
-from llama_mapper.domain.mapping.labelling import map_findings, map_label, unknown_labels
+from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
+from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
+from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import ReviewQueue
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
@@ -47,10 +53,11 @@ def no_share(_: str, __: str, ___: str) -> int:
 
 
 class MappingService:
-    """Maps by catalogue. A label that the catalogue does not know abstains into the review queue, never a guess.
+    """Maps by catalogue; the stages of a cascade are asked about what the catalogue does not know.
 
-    If the queue cannot take the abstentions the call fails with the queue's error: an answer with abstentions promises
-    that they wait for a person.
+    A label that nobody is sure about abstains into the review queue with what might be right. If the queue cannot take
+    the abstentions the call fails with the queue's error: an answer with abstentions promises that they wait for a
+    person.
     """
 
     def __init__(
@@ -62,10 +69,14 @@ class MappingService:
         tenants: TenantCatalogues | None = None,
         share: TrafficShare = no_share,
         meter: CostMeter | None = None,
+        cascade: Cascade | None = None,
+        metrics: MappingMetrics | None = None,
+        may_ask_models: Callable[[str], bool] | None = None,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
-        `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key.
+        `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
+        `may_ask_models` says whether a tenant's budget permits language models.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -74,6 +85,9 @@ class MappingService:
         self._tenants = tenants
         self._share = share
         self._meter = meter
+        self._cascade = cascade
+        self._may_ask_models = may_ask_models
+        self._metrics = metrics or NoMappingMetrics()
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
@@ -84,13 +98,25 @@ class MappingService:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
         view = await self._view(tenant_id, analysis.request_id)
         editions = view.editions.named(request.frameworks)
-        mapped = map_findings(view.catalogue, analysis.findings, editions)
+        mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+        used: tuple[StageUse, ...] = ()
+        if mapped.unknown and self._cascade is not None:
+            keys = [
+                LabelKey(label.vendor, label.vendor_version, label.label)
+                for label in mapped.labels
+                if label.abstained and not label.suggestions
+            ]
+            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            used = found.used
+            answers = dict(zip(keys, found.answers, strict=True))
+            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
+        self._count(mapped.labels)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        self._count(tenant_id, len(mapped.labels), compute_ms)
+        self._spent(tenant_id, len(mapped.labels), compute_ms, used)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -104,12 +130,14 @@ class MappingService:
             labels=mapped.labels if form is OutputFormat.FULL_RECORD else (),
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
-            version_info=view.version_info(self._service_version, editions.text if wants_frameworks else None),
+            version_info=_with_model(
+                view.version_info(self._service_version, editions.text if wants_frameworks else None), used
+            ),
             processing_time_ms=elapsed_ms,
             cost_metrics=CostMetrics(
-                inference_cost=0.0,
+                inference_cost=sum(amount.nanodollars for use in used for _, amount in use.spent) / NANO,
                 compute_time_ms=compute_ms,
-                token_usage=_NO_TOKENS,
+                token_usage=_tokens(used) or _NO_TOKENS,
                 resource_utilization=ResourceUtilization(cpu_time_ms=cpu_ms, labels=len(mapped.labels)),
             ),
             provenance=(
@@ -117,6 +145,7 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
+                *_provenance(used),
             ),
         )
 
@@ -133,13 +162,26 @@ class MappingService:
             if start:
                 await asyncio.sleep(0)
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
-        self._count(tenant_id, len(mappings), (perf_counter() - started) * 1e3)
+        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
+        used: tuple[StageUse, ...] = ()
+        if unknown_at and self._cascade is not None:
+            keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
+            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            used = found.used
+            for number, answer in zip(unknown_at, found.answers, strict=True):
+                mappings[number] = answered(mappings[number], answer, editions)
+        if request.min_confidence is not None:
+            mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
+        self._count(mappings)
+        self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
-            version_info=view.version_info(self._service_version, editions.text),
+            version_info=_with_model(view.version_info(self._service_version, editions.text), used),
             processing_time_ms=(perf_counter() - started) * 1e3,
+            token_usage=_tokens(used),
+            provenance=_provenance(used),
         )
 
     async def reviews(
@@ -156,9 +198,29 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
-    def _count(self, tenant_id: str, labels: int, compute_ms: float) -> None:
-        if self._meter is not None:
-            self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
+    def _spent(self, tenant_id: str, labels: int, compute_ms: float, used: Sequence[StageUse]) -> None:
+        if self._meter is None:
+            return
+        self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
+        for use in used:
+            for source, amount in use.spent:
+                self._meter.record(tenant_id, source, amount)
+
+    async def _ask(
+        self,
+        tenant_id: str,
+        keys: Sequence[LabelKey],
+        strategy: MappingStrategy | None,
+        min_confidence: float | None,
+    ) -> CascadeAnswers:
+        if self._cascade is None:
+            return CascadeAnswers((), ())
+        permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
+        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+
+    def _count(self, mapped: Sequence[MappedLabel]) -> None:
+        for stage, labels in Counter([label.stage for label in mapped]).items():
+            self._metrics.on_labels_mapped(stage.value, labels)
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
         """See `MappingApi.frameworks`."""
@@ -188,6 +250,34 @@ class MappingService:
         if self._tenants is None:
             return self._standing
         return self._tenants.fresh(tenant_id) or await self._tenants.standing(tenant_id)
+
+
+def _with_model(info: VersionInfo, used: Sequence[StageUse]) -> VersionInfo:
+    models = [use.version for use in used if use.stage is MappingStage.MODEL]
+    return info.model_copy(update={"model_version": models[0][:128]}) if models else info
+
+
+def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
+    asked = [use for use in used if use.stage is MappingStage.MODEL]
+    if not asked:
+        return None
+    return TokenUsage(
+        prompt_tokens=sum(use.prompt_tokens for use in asked),
+        completion_tokens=sum(use.completion_tokens for use in asked),
+    )
+
+
+def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
+    return tuple(
+        ProvenanceEntry(
+            stage="mapping",
+            component=f"{use.stage.value}_stage",
+            version=use.version[:128],
+            duration_ms=use.seconds * 1e3,
+            detail=f"asked for {use.labels} labels that the catalogue does not know",
+        )
+        for use in used
+    )
 
 
 def _required(tenant_id: str | None) -> str:

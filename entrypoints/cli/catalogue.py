@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llama_mapper.entrypoints.cli.options import DataDir
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 app = typer.Typer(help="The taxonomy, the vendors' vocabularies and the crosswalk to framework controls.")
@@ -72,3 +73,25 @@ def plan(old: Old, new: New, migration: MigrationFile = None, as_json: Json = Fa
             print_lines(f"? {proposal.id} may be {proposal.candidate} now (likeness {proposal.likeness:.2f})")
         typer.echo(f"{found.kept} kept, {len(found.changed)} changed, {len(found.needs_a_person)} need a person")
     raise typer.Exit(1 if found.needs_a_person else 0)
+
+
+@app.command()
+def calibrate(
+    output: Annotated[Path, typer.Option(help="File to write; an installation uses it by mapping_calibration.")],
+    seed: Annotated[int, typer.Option(help="Of the drawn labels and the folds; the same gives the same file.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Learn anew how far to trust the stages after the catalogue, from families of vendors held out in turn.
+
+    Takes the stages that can run here: `lexical`, and `embedding` where the weights of its model are.
+    """
+    import asyncio
+
+    from llama_mapper.entrypoints.containers.calibration import calibrate_stages
+    from llama_mapper.entrypoints.settings import Settings
+
+    settings = Settings.load(data_dir=data_dir)
+    calibration = asyncio.run(calibrate_stages(settings, output, seed))
+    for combination in calibration.combinations:
+        typer.echo(" + ".join(combination.stages))
+    typer.echo(f"wrote {output}, version {calibration.version}")

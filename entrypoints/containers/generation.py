@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.money import TokenPrice, dollars
+from llama_mapper.domain.mapping.cascade.cascade import StageSlot
 from llama_mapper.domain.mapping.generation.failover import FailingOver
 from llama_mapper.domain.mapping.generation.metering import MeteredGeneration, Use
 from llama_mapper.domain.mapping.generation.ports import Generation
 
 if TYPE_CHECKING:
+    from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.mapping.cascade.ports import CandidateStage
     from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
@@ -27,20 +30,26 @@ _LOOK_EVERY_S = 10.0
 _WHILE_AWAY_S = 1.0
 
 
-def generation_of(settings: Settings, metrics: PrometheusMetrics | None = None) -> FailingOver | None:
+def generation_of(
+    settings: Settings,
+    metrics: PrometheusMetrics | None = None,
+    plugins: Mapping[str, Generation] = MappingProxyType({}),
+) -> FailingOver | None:
     """The models of the settings as one, counted in `metrics`; None where there are none. Nothing is connected yet.
 
-    Raises `CONFIGURATION_INVALID` for a kind whose package is not installed.
+    `plugins` are models that installed packages bring, by name. Offline only local files are models. Raises
+    `CONFIGURATION_INVALID` for a kind whose package is not installed, and for a plugin's model that is not there.
     """
     on_use = None if metrics is None else _counting(metrics)
     generations = [
         MeteredGeneration(
-            _KINDS[model.kind](model),
+            _made(model, plugins),
             price=TokenPrice(model.prompt_price, model.completion_price),
             adapter=model.adapter,
             on_use=on_use,
         )
         for model in settings.generation
+        if model.kind == "gguf" or not settings.mapping_offline
     ]
     return FailingOver(generations) if generations else None
 
@@ -61,6 +70,16 @@ def model_stage_of(
         candidates=settings.generation_candidates,
         form=AnswerForm(settings.generation_form),
     )
+
+
+def stage_slots(settings: Settings, models: FailingOver | None, plugins: LoadedMappingPlugins) -> tuple[StageSlot, ...]:
+    """The stages besides the shipped ones: plugins' own, then the models, then plugins' fallbacks."""
+    slots = [StageSlot(stage) for stage in plugins.stages]
+    if models is not None:
+        from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
+
+        slots.append(StageSlot(model_stage_of(settings, models, load_raw_catalogue().taxonomy), late=True))
+    return (*slots, *[StageSlot(stage, late=True) for stage in plugins.fallbacks])
 
 
 class ModelWatch:
@@ -113,6 +132,15 @@ def _counting(metrics: PrometheusMetrics) -> Callable[[Use], None]:
         )
 
     return count
+
+
+def _made(model: ModelSettings, plugins: Mapping[str, Generation]) -> Generation:
+    if model.kind != "plugin":
+        return _KINDS[model.kind](model)
+    if model.model not in plugins:
+        known = ", ".join(plugins) or "none"
+        raise ConfigurationError(f"no plugin brings the model '{model.model}'; those that are brought are {known}")
+    return plugins[model.model]
 
 
 def _openai(model: ModelSettings) -> Generation:

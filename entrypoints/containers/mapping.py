@@ -22,11 +22,13 @@ from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
-from llama_mapper.domain.mapping.validation.validator import Validator
+from llama_mapper.domain.mapping.validation.validator import Check, Validator
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.costs import flushing
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
-from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of
+from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of, stage_slots
+from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
+from llama_mapper.entrypoints.containers.mapping_stages import RunningStages, running_stages
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 from llama_mapper.entrypoints.containers.running import MappingDesks
@@ -37,20 +39,23 @@ shipped_documents = cache(load_raw_catalogue)
 
 
 class MappingContainer(containers.DeclarativeContainer):
-    """The review queue on a relational database, and the service over it."""
+    """The review queue on a relational database, the stages after the catalogue, and the service over both."""
 
     platform = providers.DependenciesContainer()
     database = providers.Singleton(database_for, platform.settings, "mapping")
     reviews = providers.Singleton(SqlReviewQueue, database)
     cost_ledger = providers.Singleton(SqlCostLedger, database)
     cost_meter = providers.Singleton(CostMeter, cost_ledger, platform.clock)
-    models = providers.Singleton(generation_of, platform.settings, platform.metrics)
-    watch = providers.Singleton(ModelWatch, models)
+    costs = providers.Singleton(
+        CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
+    )
+    watch = providers.Dependency(instance_of=ModelWatch)
     releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
     documents = providers.Singleton(SqlCatalogueDocuments, database)
     tenants = providers.Singleton(
         TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
     )
+    stages = providers.Dependency(instance_of=RunningStages)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -60,15 +65,17 @@ class MappingContainer(containers.DeclarativeContainer):
         tenants=tenants,
         share=providers.Object(share_of),
         meter=cost_meter,
+        may_ask_models=costs.provided.may_ask_models,
+        cascade=stages.provided.cascade,
+        metrics=platform.metrics,
     )
-    costs = providers.Singleton(
-        CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
-    )
+    validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(
         Validator,
         catalogue=platform.catalogue,
         schemas=providers.Object(schema_versions),
         models=providers.Callable(published_models),
+        checks=validator_checks,
     )
     review_desk = providers.Singleton(
         ReviewDesk,
@@ -110,12 +117,21 @@ class MappingContainer(containers.DeclarativeContainer):
 
 @asynccontextmanager
 async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingContainer]:
-    """The context with its database open."""
-    container = MappingContainer(platform=platform)
+    """The context with its database open, and what asks the models that the settings name."""
+    settings = platform.settings()
+    plugins = mapping_plugins_of(settings)
+    models = generation_of(settings, platform.metrics(), plugins.generations)
+    watch = ModelWatch(models)
+    slots = stage_slots(settings, models, plugins)
     async with (
-        open_database(container.database()),
-        flushing(container.costs()),
-        container.watch().running(),
-        running_releases(container.releases(), platform.metrics()),
+        watch.running(),
+        running_stages(settings, platform.catalogue(), platform.metrics(), slots) as stages,
     ):
-        yield container
+        container = MappingContainer(platform=platform, stages=stages, watch=watch)
+        container.validator_checks.override(providers.Object(plugins.checks))
+        async with (
+            open_database(container.database()),
+            flushing(container.costs()),
+            running_releases(container.releases(), platform.metrics()),
+        ):
+            yield container

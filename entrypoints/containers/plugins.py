@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins, load_mapping_plugins
 from llama_mapper.adapters.orchestration.detector_plugins import LoadedPlugins
 from llama_mapper.adapters.orchestration.policies.regorus_policy_engine import RegorusPolicyEngine
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
@@ -16,6 +15,7 @@ from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 from llama_mapper.domain.orchestration.bundle import check_bundle
 from llama_mapper.domain.orchestration.ports import Detector, Inquiry, Inspection
+from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
 from llama_mapper.entrypoints.containers.orchestration import plugins_of
 from llama_mapper.entrypoints.settings import Settings
 
@@ -26,11 +26,6 @@ _PATIENCE_S = 60.0
 def plugin_states(settings: Settings) -> tuple[PluginState, ...]:
     """What became of every installed plugin."""
     return _together(plugins_of(settings, load_catalogue()).states, mapping_plugins_of(settings).states)
-
-
-def mapping_plugins_of(settings: Settings) -> LoadedMappingPlugins:
-    """The installed plugins that add to mapping, loaded as far as they can be."""
-    return load_mapping_plugins(settings.plugins, settings.enabled_plugins)
 
 
 def _together(*contexts: tuple[PluginState, ...]) -> tuple[PluginState, ...]:

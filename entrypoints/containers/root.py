@@ -86,6 +86,7 @@ async def running_monolith(
                 **shared.notes(),
                 **models.serving().notes(),
                 **mapping.releases().notes(),
+                **mapping.stages().notes(),
             },
             wait_for_detectors=pool.wait_ready,
         )

@@ -118,6 +118,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             notes=lambda: {
                 **shared.notes(),
                 **mapping.watch().notes(),
+                **mapping.stages().notes(),
                 **models.serving().notes(),
                 **mapping.releases().notes(),
             },

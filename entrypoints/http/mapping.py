@@ -6,7 +6,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llama_mapper.domain.contracts.base import Contract, Identifier, Severity, ShortText
+from llama_mapper.domain.contracts.base import Contract, Identifier, Score, Severity, ShortText
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
     FrameworkList,
@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.mapping import (
     MappingApi,
     MappingRequest,
     MappingResponse,
+    MappingStrategy,
     ReviewPage,
     ReviewStatus,
 )
@@ -46,6 +47,16 @@ class TaxonomyAnswer(Contract):
 _EVERY = "all"
 
 
+class LabelQuestion(LabelQuery):
+    """One vendor label to map, and how."""
+
+    strategy: MappingStrategy | None = None
+    """Null means: as the installation is set."""
+    min_confidence: Score | None = None
+    """Answers with less confidence abstain. Null means: the installation's threshold, for what the catalogue does not
+    know."""
+
+
 class _Shape(Contract):
     """Which of the three bodies this is, told by the one field that only it has."""
 
@@ -63,8 +74,13 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
         shape = parsed(_Shape, body)
         if shape.analysis_response is not None:
             return json_answer(await api.map(for_tenant(parsed(MappingRequest, body), principal)))
-        query = parsed(LabelQuery, body)
-        batch = LabelMappingRequest(labels=(query,), tenant_id=principal.tenant_for(None))
+        question = parsed(LabelQuestion, body)
+        batch = LabelMappingRequest(
+            labels=(LabelQuery(**question.model_dump(include=set(LabelQuery.model_fields))),),
+            tenant_id=principal.tenant_for(None),
+            strategy=question.strategy,
+            min_confidence=question.min_confidence,
+        )
         return json_answer((await api.map_labels(batch)).mappings[0])
 
     async def map_batch(request: Request, principal: Principal) -> Response:
@@ -102,7 +118,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             idempotent=Idempotent(body_limit),
             scope=Scope.ASSESS,
             handler=map_any,
-            requests=(LabelQuery, MappingRequest),
+            requests=(LabelQuestion, MappingRequest),
             responses={200: (MappedLabel, MappingResponse)},
             errors=frameworks_errors,
             example={"vendor": "presidio", "label": "CREDIT_CARD", "score": 0.9},

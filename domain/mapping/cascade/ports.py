@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.labels import LabelKey
@@ -13,10 +13,15 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A canonical label (level 2 or 3) and how well it fits: higher is better, comparable within one stage alone."""
+    """A canonical label (level 2 or 3) and how well it fits: higher is better, comparable within one stage alone.
+
+    `support`, 0 to 1, is the share of what the stage looked at that means this label, where the stage looks at several
+    things.
+    """
 
     canonical: str
     score: float
+    support: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,11 @@ class CandidateStage(Protocol):
         ...
 
 
+@runtime_checkable
 class HintedStage(CandidateStage, Protocol):
-    """A stage that can choose among what earlier stages think."""
+    """A stage that can choose among what earlier stages think; it says so by `takes_hints`."""
+
+    takes_hints: Literal[True]
 
     async def rank(
         self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()

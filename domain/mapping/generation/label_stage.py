@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import Literal
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.cascade.ports import Candidate, CandidateStage, Ranking
@@ -55,6 +56,8 @@ class LabelModelStage:
     Scores: the answer's share of the probability of all options where the server tells it, else the probability of the
     whole text, else 1. The answered label comes first; where the model says that none fits, the ranking is empty.
     """
+
+    takes_hints: Literal[True] = True
 
     def __init__(
         self,

@@ -1,0 +1,285 @@
+"""Asking the stages in turn, and remembering what they said."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
+from llama_mapper.domain.kernel.errors import ServiceError
+from llama_mapper.domain.mapping.cascade.calibration import Calibration
+from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
+from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
+from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, nothing_known
+from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
+from llama_mapper.domain.mapping.cascade.ports import Candidate, CandidateStage, HintedStage, Ranking
+from llama_mapper.domain.mapping.costs.spending import Amount, nanodollars
+from llama_mapper.domain.mapping.labels import LabelKey
+
+DEFAULT_THRESHOLD = 0.6
+_GRACE_S = 0.25
+_RANK_OFFSET = 60
+"""Reciprocal rank fusion's constant: Cormack, Clarke and Büttcher 2009."""
+_FAULT = re.compile(r"[a-z0-9_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class StageSlot:
+    """A stage, whether it is asked late (only for what the others leave unsure, since it costs more), and whether it
+    leaves the process."""
+
+    stage: CandidateStage
+    late: bool = False
+    remote: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeTerms:
+    """How the stages are asked where a request says nothing else.
+
+    A call may take `timeout_s` seconds for each turn of stages, and `label_timeout_s` more for each label.
+    """
+
+    strategy: MappingStrategy = MappingStrategy.CASCADE
+    threshold: float = DEFAULT_THRESHOLD
+    timeout_s: float = 1.0
+    label_timeout_s: float = 0.02
+    remembered: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeAnswer:
+    """What the stages make of a label; `faults` name the stages that could not try, as `stage: reason`."""
+
+    decision: Decision
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageUse:
+    """A stage that was asked in a call: for how many labels, for how long, and how many tokens a model counted."""
+
+    stage: MappingStage
+    version: str
+    labels: int
+    seconds: float
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    spent: tuple[tuple[str, Amount], ...] = ()
+    """What each model that answered used and cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeAnswers:
+    """One answer a label, in order, and which stages took part."""
+
+    answers: tuple[CascadeAnswer, ...]
+    used: tuple[StageUse, ...]
+
+
+class Cascade:
+    """Answers for labels that the catalogue does not know.
+
+    Rankings are remembered by stage, its version and label, so that a label costs its model once; answers are made of
+    them anew, since they depend on the threshold and on the company of the call. Nothing is raised for a stage's
+    fault. What a stage ranks off the taxonomy is dropped.
+    """
+
+    def __init__(
+        self,
+        slots: Sequence[StageSlot],
+        calibration: Calibration,
+        admissible: Collection[str],
+        known_of: KnownOf = nothing_known,
+        metrics: MappingMetrics | None = None,
+        terms: CascadeTerms | None = None,
+    ) -> None:
+        self._slots = tuple(slots)
+        self._calibration = calibration
+        self._admissible = frozenset(admissible)
+        self._known_of = known_of
+        self._metrics = metrics or NoMappingMetrics()
+        self.terms = terms or CascadeTerms()
+        self._remembered: OrderedDict[tuple[MappingStage, str, LabelKey], Ranking] = OrderedDict()
+
+    @property
+    def stages(self) -> tuple[tuple[MappingStage, str], ...]:
+        """Each stage and its version, in the order asked."""
+        return tuple((slot.stage.stage, slot.stage.version) for slot in self._slots)
+
+    async def answer(
+        self,
+        labels: Sequence[LabelKey],
+        *,
+        strategy: MappingStrategy | None = None,
+        min_confidence: float | None = None,
+        ask_models: bool = True,
+    ) -> CascadeAnswers:
+        """One answer a label, in order; the same label of a call gets the same answer.
+
+        Without `ask_models` stages that ask language models are passed over, and answers that would have needed them
+        say `budget_used_up`.
+        """
+        threshold = self.terms.threshold if min_confidence is None else min_confidence
+        keys = list(dict.fromkeys(labels))
+        rows: list[dict[MappingStage, Ranking]] = [{} for _ in keys]
+        judgements: list[Judgement] = []
+        used: list[StageUse] = []
+        unsure = list(range(len(keys)))
+        for turn in self._turns(strategy or self.terms.strategy):
+            if not unsure:
+                break
+            asked = [keys[number] for number in unsure]
+            hints = [_best(rows[number].values()) for number in unsure]
+            columns = await asyncio.gather(
+                *[
+                    _passed_over(asked)
+                    if slot.stage.stage is MappingStage.MODEL and not ask_models
+                    else self._ask(slot.stage, asked, hints)
+                    for slot in turn
+                ]
+            )
+            for slot, (rankings, use) in zip(turn, columns, strict=True):
+                if use is not None:
+                    used.append(use)
+                for number, ranking in zip(unsure, rankings, strict=True):
+                    rows[number][slot.stage.stage] = ranking
+            judgements = await judged_together(keys, rows, self._calibration, self._known_of)
+            unsure = [number for number in unsure if decide(judgements[number], threshold).canonical is None]
+        answers = {
+            key: CascadeAnswer(
+                decide(judgements[number], threshold),
+                tuple(f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None),
+            )
+            for number, key in enumerate(keys)
+            if judgements
+        }
+        nothing = CascadeAnswer(Decision(None, 0.0, MappingStage.ABSTAINED))
+        return CascadeAnswers(tuple(answers.get(key, nothing) for key in labels), tuple(used))
+
+    def _turns(self, strategy: MappingStrategy) -> list[list[StageSlot]]:
+        if strategy is MappingStrategy.CATALOGUE_ONLY:
+            return []
+        early = [slot for slot in self._slots if not slot.late]
+        turns = [early, *[[slot] for slot in self._slots if slot.late]]
+        if strategy is MappingStrategy.MODEL_FIRST:
+            turns = [*turns[1:], early]
+        return [turn for turn in turns if turn]
+
+    async def _ask(
+        self, stage: CandidateStage, keys: Sequence[LabelKey], hints: Sequence[Ranking]
+    ) -> tuple[list[Ranking], StageUse | None]:
+        name = stage.stage
+        if isinstance(stage, DeferredStage) and not await _is_built(stage):
+            return [Ranking(fault="not_built")] * len(keys), None
+        version = stage.version
+        known = [self._remembered.get((name, version, key)) for key in keys]
+        missing = [key for key, ranking in zip(keys, known, strict=True) if ranking is None]
+        missing_hints = [hint for hint, ranking in zip(hints, known, strict=True) if ranking is None]
+        if not missing:
+            return [ranking for ranking in known if ranking is not None], None
+        started = perf_counter()
+        fresh = await self._fresh(stage, missing, missing_hints)
+        seconds = perf_counter() - started
+        for key, ranking in zip(missing, fresh, strict=True):
+            if ranking.fault is None:
+                self._remembered[name, version, key] = ranking
+        while len(self._remembered) > self.terms.remembered:
+            self._remembered.popitem(last=False)
+        coming = iter(fresh)
+        use = StageUse(
+            name,
+            version,
+            len(missing),
+            seconds,
+            sum(ranking.prompt_tokens for ranking in fresh),
+            sum(ranking.completion_tokens for ranking in fresh),
+            _spent(fresh),
+        )
+        self._metrics.on_stage_asked(use.stage.value, use.labels, use.seconds, use.prompt_tokens, use.completion_tokens)
+        for fault in {ranking.fault for ranking in fresh if ranking.fault is not None}:
+            self._metrics.on_stage_fault(name.value, fault, sum(ranking.fault == fault for ranking in fresh))
+        return [next(coming) if ranking is None else ranking for ranking in known], use
+
+    async def _fresh(self, stage: CandidateStage, keys: Sequence[LabelKey], hints: Sequence[Ranking]) -> list[Ranking]:
+        within_s = self.terms.timeout_s + self.terms.label_timeout_s * len(keys)
+        try:
+            async with asyncio.timeout(within_s + _GRACE_S):
+                if isinstance(stage, HintedStage):
+                    rankings = await stage.rank(keys, within_s=within_s, hints=hints)
+                else:
+                    rankings = await stage.rank(keys, within_s=within_s)
+        except TimeoutError:
+            return [Ranking(fault="timeout")] * len(keys)
+        except ServiceError as error:
+            return [Ranking(fault=error.error_code.value.lower())] * len(keys)
+        except Exception as error:
+            # Stages may come from plugins: one that breaks its promise costs its own answers, not the request. The
+            # message is left out, for it may quote the label.
+            return [Ranking(fault=_fault_of(f"failed_{type(error).__name__.lower()}"))] * len(keys)
+        if len(rankings) != len(keys):
+            return [Ranking(fault="wrong_number_of_rankings")] * len(keys)
+        return [self._checked(ranking) for ranking in rankings]
+
+    def _checked(self, ranking: Ranking) -> Ranking:
+        candidates = [
+            Candidate(one.canonical, one.score, one.support if math.isfinite(one.support) else 0.0)
+            for one in ranking.candidates
+            if one.canonical in self._admissible and math.isfinite(one.score)
+        ]
+        fault = None if ranking.fault is None else _fault_of(ranking.fault)
+        return replace(
+            ranking,
+            candidates=tuple(sorted(candidates, key=lambda one: -one.score)),
+            fault=fault,
+            prompt_tokens=max(0, ranking.prompt_tokens),
+            completion_tokens=max(0, ranking.completion_tokens),
+        )
+
+
+async def _passed_over(keys: Sequence[LabelKey]) -> tuple[list[Ranking], StageUse | None]:
+    return [Ranking(fault="budget_used_up")] * len(keys), None
+
+
+def _best(rankings: Iterable[Ranking]) -> Ranking:
+    """The candidates of the stages so far, by their place in each: what a stage that is asked later may start from."""
+    places: dict[str, float] = {}
+    for ranking in rankings:
+        for place, one in enumerate(ranking.candidates):
+            places[one.canonical] = places.get(one.canonical, 0.0) + 1.0 / (_RANK_OFFSET + place)
+    ordered = sorted(places.items(), key=lambda each: (-each[1], each[0]))
+    return Ranking(tuple(Candidate(canonical, score) for canonical, score in ordered))
+
+
+def _spent(rankings: Iterable[Ranking]) -> tuple[tuple[str, Amount], ...]:
+    by_model: dict[str, Amount] = {}
+    for ranking in rankings:
+        if ranking.answered_by:
+            amount = Amount(
+                calls=1,
+                labels=1,
+                prompt_tokens=ranking.prompt_tokens,
+                completion_tokens=ranking.completion_tokens,
+                nanodollars=nanodollars(ranking.microdollars),
+            )
+            by_model[ranking.answered_by] = by_model.get(ranking.answered_by, Amount()) + amount
+    return tuple(by_model.items())
+
+
+async def _is_built(stage: DeferredStage) -> bool:
+    """Wait for a stage that is built when it is first asked: its time limit is for asking, not for building."""
+    try:
+        await stage.ready()
+    except ServiceError:
+        return False
+    return True
+
+
+def _fault_of(text: str) -> str:
+    """A fault's name if it looks like one: whatever else a stage says could be a label's text."""
+    return text if _FAULT.fullmatch(text) else "unnamed_fault"

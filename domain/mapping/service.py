@@ -41,8 +41,9 @@ _COMPONENT = "catalogue_mapping"
 class MappingService:
     """Maps by catalogue; the stages of a cascade are asked about what the catalogue does not know.
 
-    A label that nobody is sure about abstains into the review queue with what might be right. If the queue cannot take the abstentions the call fails with the queue's error: an answer with abstentions promises
-    that they wait for a person.
+    A label that nobody is sure about abstains into the review queue with what might be right. If the
+    queue cannot take the abstentions the call fails with the queue's error: an answer with abstentions promises that
+    they wait for a person.
     """
 
     def __init__(
@@ -209,7 +210,7 @@ def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
             component=f"{use.stage.value}_stage",
             version=use.version[:128],
             duration_ms=use.seconds * 1e3,
-            detail=f"asked for {use.labels} labels that the catalogue does not know",
+            detail=f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered",
         )
         for use in used
     )

@@ -59,7 +59,10 @@ class CascadeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StageUse:
-    """A stage that was asked in a call: for how many labels, for how long, and how many tokens a model counted."""
+    """A stage that took part in a call: how many labels it ranked anew, for how long, and how many tokens a model counted.
+
+    `remembered` are labels whose ranking was known from an earlier call.
+    """
 
     stage: MappingStage
     version: str
@@ -67,6 +70,7 @@ class StageUse:
     seconds: float
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    remembered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,8 @@ class Cascade:
         known = [self._remembered.get((name, version, key)) for key in keys]
         missing = [key for key, ranking in zip(keys, known, strict=True) if ranking is None]
         if not missing:
-            return [ranking for ranking in known if ranking is not None], None
+            remembered = [ranking for ranking in known if ranking is not None]
+            return remembered, StageUse(name, version, 0, 0.0, remembered=len(remembered))
         started = perf_counter()
         fresh = await self._fresh(stage, missing)
         seconds = perf_counter() - started
@@ -178,6 +183,7 @@ class Cascade:
             seconds,
             sum(ranking.prompt_tokens for ranking in fresh),
             sum(ranking.completion_tokens for ranking in fresh),
+            len(keys) - len(missing),
         )
         self._metrics.on_stage_asked(use.stage.value, use.labels, use.seconds, use.prompt_tokens, use.completion_tokens)
         for fault in {ranking.fault for ranking in fresh if ranking.fault is not None}:

@@ -51,7 +51,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer for one label: `canonical` is None for an abstention, and then `suggestions` say what might be right."""
+    """The answer for one label: `canonical` is None for an abstention; `suggestions` then say what might be right."""
 
     canonical: str | None
     confidence: float
@@ -91,7 +91,8 @@ def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CO
         return NO_IDEA
     ordered = sorted(categories, key=lambda name: (-categories[name], name))[:SUGGESTIONS]
     within = [
-        _within(rankings, measured, raw.get(category, 0.0), category, categories[category], beside) for category in ordered
+        _within(rankings, measured, raw.get(category, 0.0), category, categories[category], beside)
+        for category in ordered
     ]
     best, *others = within[0]
     runners_up = sorted(
@@ -107,7 +108,9 @@ def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CO
     )
 
 
-def company_of(judgements: Sequence[tuple[int, Judgement]], known: Mapping[str, float]) -> Iterator[tuple[int, Context]]:
+def company_of(
+    judgements: Sequence[tuple[int, Judgement]], known: Mapping[str, float]
+) -> Iterator[tuple[int, Context]]:
     """For each numbered label of one vendor, the context that the others make, together with the `known` ones.
 
     A label counts for its likeliest category as much as that is sure. Sums are over values in ascending order, so that

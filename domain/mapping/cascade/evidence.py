@@ -89,10 +89,7 @@ def subcategory_options(rankings: Rankings, stages: Sequence[MappingStage], cate
     options: dict[str, None] = {}
     for best in by_stage:
         options |= dict.fromkeys(sorted(best, key=lambda name: (-best[name][0], name))[:CONSIDERED])
-    return [
-        Option(label, (*_stage_features(by_stage, label), float(label == category)))
-        for label in options
-    ]
+    return [Option(label, (*_stage_features(by_stage, label), float(label == category))) for label in options]
 
 
 _Scores = Mapping[str, tuple[float, float]]

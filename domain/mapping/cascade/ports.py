@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.labels import LabelKey
+
+Apart = Callable[[str], Collection[str]]
+"""Vendor → the vendors whose labels must not be looked at for its own: how a stage is put to the test."""
 
 
 @dataclass(frozen=True, slots=True)

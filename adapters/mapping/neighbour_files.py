@@ -19,7 +19,8 @@ from llama_mapper.domain.mapping.neighbours.references import Lexicon
 _DATA = "llama_mapper.domain.mapping.catalogue.data"
 _CALIBRATION_HEAD = (
     "# How far the stages after the catalogue are trusted, by what was measured on held-out families of vendors.\n"
-    "# Written by `llama-mapper catalogue calibrate`; do not edit: run it again when vocabularies, synonyms or a stage change.\n"
+    "# Written by `llama-mapper catalogue calibrate`; do not edit, but run it again when vocabularies, synonyms or a\n"
+    "# stage change.\n"
 )
 
 

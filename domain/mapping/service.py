@@ -274,7 +274,7 @@ def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
             component=f"{use.stage.value}_stage",
             version=use.version[:128],
             duration_ms=use.seconds * 1e3,
-            detail=f"asked for {use.labels} labels that the catalogue does not know",
+            detail=f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered",
         )
         for use in used
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Neighbourhood:
-    """The texts that labels are compared with. Reading them takes some tenths of a second, so it is done when needed."""
+    """The texts that labels are compared with. They are read when they are needed: it takes tenths of a second."""
 
     @cached_property
     def raw(self) -> RawCatalogue:

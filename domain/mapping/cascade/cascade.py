@@ -62,7 +62,10 @@ class CascadeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StageUse:
-    """A stage that was asked in a call: for how many labels, for how long, and how many tokens a model counted."""
+    """A stage that took part in a call: how many labels it ranked anew, for how long, and how many tokens a model counted.
+
+    `remembered` are labels whose ranking was known from an earlier call.
+    """
 
     stage: MappingStage
     version: str
@@ -70,6 +73,7 @@ class StageUse:
     seconds: float
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    remembered: int = 0
     spent: tuple[tuple[str, Amount], ...] = ()
     """What each model that answered used and cost."""
 
@@ -182,7 +186,8 @@ class Cascade:
         missing = [key for key, ranking in zip(keys, known, strict=True) if ranking is None]
         missing_hints = [hint for hint, ranking in zip(hints, known, strict=True) if ranking is None]
         if not missing:
-            return [ranking for ranking in known if ranking is not None], None
+            remembered = [ranking for ranking in known if ranking is not None]
+            return remembered, StageUse(name, version, 0, 0.0, remembered=len(remembered))
         started = perf_counter()
         fresh = await self._fresh(stage, missing, missing_hints)
         seconds = perf_counter() - started
@@ -199,6 +204,7 @@ class Cascade:
             seconds,
             sum(ranking.prompt_tokens for ranking in fresh),
             sum(ranking.completion_tokens for ranking in fresh),
+            len(keys) - len(missing),
             _spent(fresh),
         )
         self._metrics.on_stage_asked(use.stage.value, use.labels, use.seconds, use.prompt_tokens, use.completion_tokens)

@@ -51,7 +51,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer for one label: `canonical` is None for an abstention, and then `suggestions` say what might be right."""
+    """The answer for one label: `canonical` is None for an abstention; `suggestions` then say what might be right."""
 
     canonical: str | None
     confidence: float

@@ -22,12 +22,11 @@ from llama_mapper.domain.mapping.cascade.evidence import (
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
 from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability
-from llama_mapper.domain.mapping.cascade.ports import CandidateStage, Ranking
+from llama_mapper.domain.mapping.cascade.ports import Apart, CandidateStage, Ranking
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
-from llama_mapper.domain.mapping.neighbours.lexical import Apart
 
 LABELS_A_FAMILY = 60
-"""Of a family with more labels so many are drawn, so that six hundred kinds of keys do not decide how all is weighed."""
+"""Of a family with more labels so many are drawn: six hundred kinds of keys shall not decide how all is weighed."""
 
 _FOLDS = 5
 _RIDGE = 1.0
@@ -69,7 +68,8 @@ async def fit_calibration(
 ) -> Calibration:
     """Weights and curves for these stages together and, if asked, for every choice of some of them.
 
-    `unrelated` are labels for which no answer is right. The same stages, labels and seed give the same calibration. Raises ValueError if too few families are known.
+    `unrelated` are labels for which no answer is right. The same stages, labels and seed give the same calibration.
+    Raises ValueError if too few families are known.
     """
     sample = drawn(known, families, seed)
     judged = await judged_apart(stages, [*sample, *_without_answer(unrelated)], families)

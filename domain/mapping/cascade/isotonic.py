@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Isotonic:
         if not self.scores or len(self.scores) != len(self.shares):
             raise ValueError("an isotonic function has one share for each score, and one at least")
         for numbers in (self.scores, self.shares):
-            if any(later < earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+            if any(later < earlier for earlier, later in pairwise(numbers)):
                 raise ValueError("the corners of an isotonic function do not fall")
 
     def __call__(self, score: float) -> float:

@@ -1,7 +1,7 @@
 """Logistic regression, fitted by iteratively reweighted least squares with a ridge.
 
-McCullagh and Nelder, Generalized Linear Models, 2nd ed., section 4.4; the ridge is le Cessie and van Houwelingen's (1992).
-A dozen features and some thousands of rows need no library.
+McCullagh and Nelder, Generalized Linear Models, 2nd ed., section 4.4; the ridge is le Cessie and van Houwelingen's
+(1992). A dozen features and some thousands of rows need no library.
 """
 
 from __future__ import annotations

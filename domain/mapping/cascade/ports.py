@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol, runtime_checkable
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.labels import LabelKey
+
+Apart = Callable[[str], Collection[str]]
+"""Vendor → the vendors whose labels must not be looked at for its own: how a stage is put to the test."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.errors import ServiceError
-from llama_mapper.domain.mapping.cascade.ports import Ranking
+from llama_mapper.domain.mapping.cascade.ports import Apart, Ranking
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.neighbours.index import ranked_by_canonical
-from llama_mapper.domain.mapping.neighbours.lexical import CANDIDATES, Apart, references_digest
+from llama_mapper.domain.mapping.neighbours.lexical import CANDIDATES, references_digest
 from llama_mapper.domain.mapping.neighbours.ports import Embeddings, Neighbour, VectorIndex
 from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
 from llama_mapper.domain.mapping.neighbours.words import is_opaque, spelled_out

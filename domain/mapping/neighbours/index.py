@@ -119,8 +119,8 @@ def _told_once(references: Sequence[Reference]) -> dict[tuple[tuple[str, ...], s
 def ranked_by_canonical(found: Sequence[tuple[float, str]], limit: int, sharpness: float) -> list[Candidate]:
     """Texts, each as (likeness, canonical label), as one ranking of canonical labels, the `limit` best first.
 
-    A label's score is that of its likest text. Its support is its share of the weights of the likest texts, which fall by
-    e with each 1 / `sharpness` of likeness below the first.
+    A label's score is that of its likest text. Its support is its share of the weights of the likest texts, which
+    fall by e with each 1 / `sharpness` of likeness below the first.
     """
     nearest = sorted(found, key=lambda item: (-item[0], item[1]))[:_NEIGHBOURS]
     weights: dict[str, float] = defaultdict(float)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage
-from llama_mapper.domain.mapping.cascade.ports import Ranking
+from llama_mapper.domain.mapping.cascade.ports import Apart, Ranking
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.neighbours.index import LexicalIndex
 from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
@@ -21,9 +21,6 @@ CANDIDATES = 15
 _TURN_S = 0.005
 _NOTHING = Ranking()
 _OUT_OF_TIME = Ranking(fault="out_of_time")
-
-Apart = Callable[[str], Collection[str]]
-"""Vendor → the vendors whose texts must not be looked at for its labels."""
 
 
 class LexicalStage:

@@ -23,7 +23,8 @@ class Reference:
 class Lexicon:
     """Words beside those of the taxonomy: what abbreviations stand for, and phrases that mean a canonical label.
 
-    `unrelated` are labels that mean nothing in the taxonomy; calibrations learn from them, nothing is compared with them.
+    `unrelated` are labels that mean nothing in the taxonomy; calibrations learn from them, nothing is compared with
+    them.
     """
 
     version: str

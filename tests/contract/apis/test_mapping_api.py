@@ -12,6 +12,8 @@ from llama_mapper.domain.contracts.mapping import (
     LabelQuery,
     MappingApi,
     MappingRequest,
+    MappingStage,
+    MappingStrategy,
     OutputFormat,
 )
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
@@ -43,7 +45,12 @@ async def test_known_findings_map_and_unknown_ones_abstain_into_the_tenants_queu
     mapping: MappingApi, analysed: AnalysisResponse
 ) -> None:
     answer = await mapping.map(
-        MappingRequest(analysis_response=analysed, frameworks=("gdpr",), tenant_id=analysed.tenant_id)
+        MappingRequest(
+            analysis_response=analysed,
+            frameworks=("gdpr",),
+            tenant_id=analysed.tenant_id,
+            strategy=MappingStrategy.CATALOGUE_ONLY,
+        )
     )
     assert answer.taxonomy == ("pii.personal_identifiers.email",)
     assert list(answer.framework_mappings) == ["gdpr:2016"]
@@ -64,6 +71,22 @@ async def test_the_output_format_decides_what_is_answered(
     assert bool(answer.labels) is (form is OutputFormat.FULL_RECORD)
     assert bool(answer.framework_mappings) is (form is not OutputFormat.TAXONOMY_ONLY)
     assert bool(answer.scores) is (form is not OutputFormat.FRAMEWORK_VIEW)
+
+
+async def test_labels_of_a_vendor_that_nobody_lists_are_answered_by_likeness(mapping: MappingApi) -> None:
+    answer = await mapping.map_labels(labels("customer_ssn", "S5", "EMAIL_ADDR", vendor="acme_finder"))
+    national_id, code, email = answer.mappings
+    assert national_id.canonical == "pii.personal_identifiers.national_id"
+    assert national_id.stage is MappingStage.LEXICAL
+    assert code.abstained
+    assert email.canonical is not None
+    assert email.canonical.startswith("pii.personal_identifiers")
+    assert 0.6 <= national_id.confidence < 1.0
+    assert [entry.component for entry in answer.provenance] == ["lexical_stage"]
+    only = await mapping.map_labels(
+        labels("customer_ssn", vendor="acme_finder", strategy=MappingStrategy.CATALOGUE_ONLY, min_confidence=0.1)
+    )
+    assert only.mappings[0].abstained
 
 
 async def test_labels_are_answered_in_the_order_asked(mapping: MappingApi) -> None:

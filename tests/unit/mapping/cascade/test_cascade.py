@@ -144,3 +144,12 @@ async def test_whatever_stages_rank_the_answer_is_on_the_taxonomy(
     assert not math.isnan(decision.confidence)
     if decision.canonical is not None:
         assert decision.confidence >= threshold
+
+
+async def test_a_stage_that_is_remembered_still_took_part() -> None:
+    asked = cascade(StageSlot(lexical(mail=[(EMAIL, 1.0)])))
+    first, again = await asked.answer([key("mail")]), await asked.answer([key("mail")])
+    assert [(use.version, use.labels, use.remembered) for use in (*first.used, *again.used)] == [
+        ("told-1", 1, 0),
+        ("told-1", 0, 1),
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression, minimize
+from scipy.optimize import isotonic_regression, minimize  # type: ignore[import-untyped]  # it ships no annotations
 
 from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability

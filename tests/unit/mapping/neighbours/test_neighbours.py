@@ -94,7 +94,7 @@ HOSTILE = [
     "e\u0301" * 100,
     "key" * 85,
     " ".join("abcdefghijklmnopqrstuvwxyz") * 5,
-    "ＩＢＡＮ\u200d" * 30,
+    "\uff29\uff22\uff21\uff2e\u200d" * 30,
 ]
 
 

@@ -38,7 +38,9 @@ def service(
     *slots: StageSlot, queue: ListReviewQueue | None = None, metrics: PrometheusMetrics | None = None
 ) -> MappingService:
     cascade = Cascade(slots, plain_calibration((LEXICAL,), (MODEL,)), CATALOGUE.labels.keys(), metrics=metrics)
-    return MappingService(CATALOGUE, queue or ListReviewQueue(), lambda: _NOW, "9.9.9", cascade=cascade, metrics=metrics)
+    return MappingService(
+        CATALOGUE, queue or ListReviewQueue(), lambda: _NOW, "9.9.9", cascade=cascade, metrics=metrics
+    )
 
 
 def told(**rankings: list[tuple[str, float]]) -> ToldStage:

@@ -62,7 +62,7 @@ class CascadeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StageUse:
-    """A stage that took part in a call: how many labels it ranked anew, for how long, how many tokens were counted.
+    """A stage that took part in a call: labels that it ranked anew, seconds, and tokens that a model counted.
 
     `remembered` are labels whose ranking was known from an earlier call.
     """

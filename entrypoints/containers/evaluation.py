@@ -19,12 +19,19 @@ from llama_mapper.domain.mapping.evaluation.baselines.scorer import CalibratedBa
 from llama_mapper.domain.mapping.evaluation.baselines.shipped_catalogue import ShippedCatalogue
 from llama_mapper.domain.mapping.evaluation.digests import plan_digest
 from llama_mapper.domain.mapping.evaluation.folds import Fold, grouped_folds, leave_one_family_out
-from llama_mapper.domain.mapping.evaluation.items import evaluation_items, near_duplicates, of_vendors
+from llama_mapper.domain.mapping.evaluation.items import evaluation_items, of_vendors
 from llama_mapper.domain.mapping.evaluation.journal import MemoryJournal
 from llama_mapper.domain.mapping.evaluation.ports import FoldJournal, Progress, Subject
 from llama_mapper.domain.mapping.evaluation.report import ReportTerms, build_report
 from llama_mapper.domain.mapping.evaluation.runner import EvaluationPlan, run_folds
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
+from llama_mapper.entrypoints.containers.evaluation_subjects import (
+    TRIED,
+    WITHOUT_SYNONYMS,
+    Trials,
+    trials_of,
+    tried_subject,
+)
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -41,7 +48,7 @@ class Ground:
     catalogue: Catalogue
     known: tuple[KnownLabel, ...]
     families: Mapping[str, str]
-    settings: Settings
+    trials: Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,15 @@ def _baseline(name: str, kind: ScorerKind, stage: MappingStage) -> Strategy:
     return Strategy(lambda ground: nullcontext(CalibratedBaseline(name, kind, stage, ground.families)))
 
 
+def _tried(name: str) -> Strategy:
+    return Strategy(lambda ground: nullcontext(tried_subject(name, ground.trials)))
+
+
 STRATEGIES: Mapping[str, Strategy] = {
     "majority": _baseline("majority", MajorityScorer, MappingStage.LEXICAL),
     "catalogue-normalised": _baseline("catalogue-normalised", NormalisedScorer, MappingStage.CATALOGUE_NORMALISED),
     "nearest-spelling": _baseline("nearest-spelling", SpellingScorer, MappingStage.LEXICAL),
+    **{name: _tried(name) for name in (*TRIED, *[f"{name}{WITHOUT_SYNONYMS}" for name in TRIED])},
     "catalogue": Strategy(lambda ground: nullcontext(ShippedCatalogue(ground.catalogue)), as_shipped=True),
 }
 """Every method by the name that `--strategy` takes; one more is one line."""
@@ -75,7 +87,7 @@ class EvaluationRequest:
     """What to evaluate, and how. Empty `strategies` means all that fit; no `folds` means a fold a family.
 
     `labels` is an own labelled file to ask instead of leaving vendors out. `families` is a YAML or JSON file of
-    vendor → family; without it vendors whose lists are nearly the same are one.
+    vendor → family; without it the shipped families hold.
     """
 
     strategies: tuple[str, ...] = ()
@@ -102,9 +114,9 @@ async def evaluate_mapping(request: EvaluationRequest, settings: Settings, progr
     raw = load_raw_catalogue()
     catalogue = Catalogue(raw)
     known = known_labels(raw.vocabularies)
-    families = read_families(request.families) if request.families else near_duplicates(known)
-    ground = Ground(raw, catalogue, known, families, settings)
-    chosen = _chosen(request)
+    families = read_families(request.families) if request.families else _shipped_families(raw)
+    ground = Ground(raw, catalogue, known, families, trials_of(settings))
+    chosen = _chosen(request, ground)
     plan = _plan(request, ground)
     async with AsyncExitStack() as stack:
         subjects = [await stack.enter_async_context(strategy.open(ground)) for strategy in chosen.values()]
@@ -179,12 +191,26 @@ def read_labels(path: Path, taxonomy: Mapping[str, str]) -> tuple[KnownLabel, ..
     return tuple(labels)
 
 
-def _chosen(request: EvaluationRequest) -> dict[str, Strategy]:
+def _shipped_families(raw: RawCatalogue) -> dict[str, str]:
+    from llama_mapper.adapters.mapping.neighbour_files import load_families
+
+    families = load_families(raw)
+    return {vendor: families.name_of(vendor) for vendor in raw.vocabularies["vendors"]}
+
+
+def _can_run(name: str, ground: Ground) -> bool:
+    method = name.removesuffix(WITHOUT_SYNONYMS)
+    return method not in TRIED or method in ground.trials(True)
+
+
+def _chosen(request: EvaluationRequest, ground: Ground) -> dict[str, Strategy]:
     if unknown := [name for name in request.strategies if name not in STRATEGIES]:
         raise ConfigurationError(f"no strategy '{unknown[0]}'; known are {', '.join(STRATEGIES)}")
     if unpriced := [name for name in request.prices if name not in STRATEGIES]:
         raise ConfigurationError(f"a price for '{unpriced[0]}', which is no strategy")
-    names = request.strategies or [name for name, one in STRATEGIES.items() if request.labels or not one.as_shipped]
+    names = request.strategies or [
+        name for name, one in STRATEGIES.items() if (request.labels or not one.as_shipped) and _can_run(name, ground)
+    ]
     chosen = {name: STRATEGIES[name] for name in names}
     for name, strategy in chosen.items():
         if strategy.as_shipped and not request.labels:

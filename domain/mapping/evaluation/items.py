@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from llama_mapper.domain.kernel.errors import ValidationError
 from llama_mapper.domain.mapping.catalogue.normalisation import normalise
@@ -73,23 +71,3 @@ def of_vendors(known: Iterable[KnownLabel], vendors: Collection[str]) -> tuple[K
     if unknown := sorted(set(vendors) - {one.key.vendor for one in known}):
         raise ValidationError(f"no vendor '{unknown[0]}' has labels to ask about")
     return tuple(one for one in known if one.key.vendor in vendors)
-
-
-def near_duplicates(known: Iterable[KnownLabel], containment: float = 0.9, shared: int = 10) -> dict[str, str]:
-    """Vendor → family for vendors whose labels are almost those of another: a list and its fork, a list and its parent.
-
-    Two vendors belong together where they share at least `shared` forms and these are at least this part of the smaller
-    vocabulary (the overlap coefficient of Szymkiewicz and Simpson). A family has the name of its first vendor in
-    alphabetical order. Vendors alone are not named.
-    """
-    forms: dict[str, set[str]] = {}
-    for one in known:
-        forms.setdefault(one.key.vendor, set()).add(form_of(one.key.label))
-    family = {vendor: vendor for vendor in sorted(forms)}
-    for one_vendor, other in combinations(sorted(forms), 2):
-        common = len(forms[one_vendor] & forms[other])
-        if common >= shared and common >= containment * min(len(forms[one_vendor]), len(forms[other])):
-            kept, joined = sorted((family[one_vendor], family[other]))
-            family = {vendor: kept if name == joined else name for vendor, name in family.items()}
-    sizes = Counter(family.values())
-    return {vendor: name for vendor, name in family.items() if sizes[name] > 1}

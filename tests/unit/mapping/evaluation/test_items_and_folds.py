@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mapper.domain.kernel.errors import ValidationError
-from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
-from llama_mapper.domain.mapping.catalogue.vocabulary import known_labels
 from llama_mapper.domain.mapping.evaluation.folds import grouped_folds, leave_one_family_out
 from llama_mapper.domain.mapping.evaluation.items import (
     category_of,
@@ -16,7 +14,6 @@ from llama_mapper.domain.mapping.evaluation.items import (
     family_of,
     form_of,
     known_elsewhere,
-    near_duplicates,
     of_vendors,
 )
 from llama_mapper.domain.mapping.labels import KnownLabel
@@ -78,22 +75,6 @@ def test_versions_that_agree_are_one_item_and_versions_that_differ_are_two() -> 
     ]
     items = evaluation_items(labels, {})
     assert [(item.key.vendor_version, item.gold) for item in items] == [("3", EMAIL), ("1", CARD)]
-
-
-def test_a_fork_is_left_out_with_its_parent(shipped: RawCatalogue) -> None:
-    families = near_duplicates(known_labels(shipped.vocabularies))
-    assert families["gitleaks"] == families["betterleaks"] == "betterleaks"
-    assert "presidio" not in families
-
-
-def test_likeness_joins_across_a_third_vendor() -> None:
-    first, second, third = ([f"label {place}" for place in range(start, start + 20)] for start in (0, 1, 2))
-    labels = [
-        known(vendor, label, EMAIL)
-        for vendor, listed in (("x", first), ("y", second), ("z", third))
-        for label in listed
-    ]
-    assert near_duplicates(labels, containment=0.95) == {"x": "x", "y": "x", "z": "x"}
 
 
 def test_a_label_is_hard_where_no_other_family_has_its_form() -> None:

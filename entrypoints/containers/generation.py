@@ -86,7 +86,7 @@ class ModelWatch:
     """Looks now and then how the models are, for `/readyz`: a model that is away degrades and stops nothing."""
 
     def __init__(self, models: FailingOver | None) -> None:
-        self._models = models
+        self.models = models
         self._faults: Mapping[str, str] = {}
 
     def notes(self) -> Mapping[str, str]:
@@ -95,14 +95,14 @@ class ModelWatch:
 
     async def look(self) -> None:
         """Look once; this also begins to load local models."""
-        if self._models is not None:
-            states = await self._models.states()
+        if self.models is not None:
+            states = await self.models.states()
             self._faults = {f"model.{name}": f"degraded: {fault}" for name, fault in states.items() if fault}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look again and again within the block, and close the models at its end."""
-        if self._models is None:
+        if self.models is None:
             yield
             return
         looking = asyncio.create_task(self._keep_looking())
@@ -112,7 +112,7 @@ class ModelWatch:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await looking
-            await self._models.close()
+            await self.models.close()
 
     async def _keep_looking(self) -> None:
         while True:

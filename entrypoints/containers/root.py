@@ -68,7 +68,7 @@ async def running_monolith(
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)) if jobs else None,
-            training=await stack.enter_async_context(running_training(platform, mapping)) if jobs else None,
+            training=await stack.enter_async_context(running_training(platform, mapping, models)) if jobs else None,
             checks={
                 f"database.{context.database().context}": database_check(context.database())
                 for context in (platform, orchestration, analysis, mapping, chain)

@@ -99,7 +99,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
         running_models(platform, mapping.database()) as models,
-        running_training(platform, mapping) as training,
+        running_training(platform, mapping, models) as training,
     ):
         model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())

@@ -17,29 +17,31 @@ from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
 if TYPE_CHECKING:
-    from llama_mapper.adapters.mapping.training.folder_registration import FolderRegistration
     from llama_mapper.adapters.mapping.training.lora_training import LoraTraining
     from llama_mapper.domain.mapping.training.analyst_data import Advice
     from llama_mapper.domain.mapping.training.dataset import DataSet
     from llama_mapper.domain.mapping.training.spec import TrainingSpec
     from llama_mapper.entrypoints.containers.mapping import MappingContainer
+    from llama_mapper.entrypoints.containers.models import ModelsContainer
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
 
 
 @asynccontextmanager
-async def running_training(platform: PlatformContainer, mapping: MappingContainer) -> AsyncIterator[TrainingService]:
+async def running_training(
+    platform: PlatformContainer, mapping: MappingContainer, models: ModelsContainer
+) -> AsyncIterator[TrainingService]:
     """Training jobs, run until the end of the block; what runs then gets its grace for a checkpoint."""
     from llama_mapper.adapters.mapping.sql_training_jobs import SqlTrainingJobs
+    from llama_mapper.adapters.mapping.training.registry_registration import RegistryRegistration
 
     settings: Settings = platform.settings()
     clock, metrics = platform.clock(), platform.metrics()
     jobs = SqlTrainingJobs(mapping.database())
     training = training_in(settings, lambda key: settings.data_dir / "training" / key.tenant_id / key.id)
     limits = TrainingLimits(lease_s=settings.job_lease_s, grace_s=settings.job_grace_s)
-    models, canonicals = settings.training_base_models, platform.catalogue().labels
-    runner = TrainingRunner(
-        training, jobs, registration_in(settings), clock, limits, base_models=models, canonicals=canonicals
-    )
+    bases, canonicals = settings.training_base_models, platform.catalogue().labels
+    registration = RegistryRegistration(models.publisher())
+    runner = TrainingRunner(training, jobs, registration, clock, limits, base_models=bases, canonicals=canonicals)
     metrics.gauge("llama_mapper_training_running", "Training jobs that run now.", lambda: runner.running)
     metrics.gauge(
         "llama_mapper_training_store_failures",
@@ -48,7 +50,7 @@ async def running_training(platform: PlatformContainer, mapping: MappingContaine
     )
     await runner.start()
     try:
-        yield TrainingService(runner, jobs, training, clock, base_models=models, canonicals=canonicals)
+        yield TrainingService(runner, jobs, training, clock, base_models=bases, canonicals=canonicals)
     finally:
         await runner.stop()
 
@@ -64,8 +66,12 @@ async def train_here(
 
     Raises what `Training.carry_out` and `ModelRegistration.register` do.
     """
+    from llama_mapper.adapters.mapping.training.registry_registration import RegistryRegistration
+    from llama_mapper.entrypoints.containers.models import open_models
+
     trained = await training_in(settings, lambda _: folder).carry_out(order, tell, stop)
-    return trained, await registration_in(settings).register(trained)
+    async with open_models(settings) as models:
+        return trained, await RegistryRegistration(models.publisher).register(trained)
 
 
 def training_in(settings: Settings, folder_of: Callable[[TrainingKey], Path]) -> LoraTraining:
@@ -75,15 +81,9 @@ def training_in(settings: Settings, folder_of: Callable[[TrainingKey], Path]) ->
     return LoraTraining(folder_of, Path(settings.training_python or sys.executable), data_set_of)
 
 
-def registration_in(settings: Settings) -> FolderRegistration:
-    """Where finished adapters go."""
-    from llama_mapper.adapters.mapping.training.folder_registration import FolderRegistration
-
-    return FolderRegistration(settings.data_dir / "models")
-
-
 def data_set_of(order: TrainingOrder, families: Mapping[str, str] | None = None) -> DataSet:
     """The data set that an order asks for, made of the shipped catalogue and what the order brings."""
+    from llama_mapper.adapters.mapping.neighbour_files import load_families
     from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
     from llama_mapper.domain.mapping.training.analyst_data import build_analyst_data
     from llama_mapper.domain.mapping.training.knowledge import knowledge_of
@@ -92,6 +92,9 @@ def data_set_of(order: TrainingOrder, families: Mapping[str, str] | None = None)
 
     raw = load_raw_catalogue()
     knowledge = knowledge_of(raw, order.reviewed)
+    if families is None:
+        shipped = load_families(raw)
+        families = {vendor: shipped.name_of(vendor) for vendor in raw.vocabularies["vendors"]}
     if order.task is TrainingTask.MAPPER:
         return build_mapper_data(knowledge, order.recipe, families=families, code_version=service_version())
     return build_analyst_data(knowledge, _advice(), order.recipe, code_version=service_version())

@@ -17,14 +17,17 @@ import pytest
 
 from llama_mapper.adapters.mapping.training.checkpoints import CheckpointFolder
 from llama_mapper.adapters.mapping.training.durable_files import verified_folder
-from llama_mapper.adapters.mapping.training.folder_registration import FolderRegistration
+from llama_mapper.adapters.mapping.training.registry_registration import RegistryRegistration
 from llama_mapper.adapters.mapping.training.trainer_events import TrainerEvent
+from llama_mapper.domain.contracts.models import ModelStage
 from llama_mapper.domain.contracts.training import TrainingProgress
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.mapping.training.dataset import Recipe
 from llama_mapper.domain.mapping.training.ports import TrainedModel, TrainingStoppedError
 from llama_mapper.domain.mapping.training.spec import TrainingTask
+from llama_mapper.entrypoints.containers.models import open_models
 from llama_mapper.entrypoints.containers.training import data_set_of
+from llama_mapper.entrypoints.settings import Settings
 from tests.models.training_runs import (
     Events,
     an_order,
@@ -104,7 +107,7 @@ def test_a_run_learns_evaluates_and_leaves_the_newest_and_the_best_checkpoint(
     assert kept == sorted({8, 9, 12, done["best_step"]})
     evaluation = json.loads((folder / "evaluation.json").read_bytes())
     for who in ("adapter", "base"):
-        assert 0.0 <= evaluation[who]["accuracy_level_3"] <= evaluation[who]["accuracy_level_2"] <= 1.0
+        assert 0.0 <= evaluation[who]["level3_accuracy"] <= evaluation[who]["level2_accuracy"] <= 1.0
         assert evaluation[who]["examples"] == 6.0
     assert verified_folder(folder / "adapter")["step"] == done["best_step"]
     rows = losses(folder)
@@ -190,8 +193,8 @@ async def test_a_cancelled_run_is_killed_at_once_and_can_be_gone_on_with(
 
     trained = await training.carry_out(order, tell, asyncio.Event())
     same(losses(folder), losses(uninterrupted[0]))
-    assert trained.metrics["accuracy_level_2"] >= trained.metrics["accuracy_level_3"] >= 0.0
-    assert "base_accuracy_level_2" in trained.metrics
+    assert trained.metrics["level2_accuracy"] >= trained.metrics["level3_accuracy"] >= 0.0
+    assert "base_level2_accuracy" in trained.metrics
     assert sorted(path.name for path in trained.folder.iterdir()) == [
         "adapter_config.json", "adapter_model.safetensors", "card.json", "manifest.json", "metrics.json",
     ]  # fmt: skip
@@ -202,15 +205,18 @@ async def test_a_cancelled_run_is_killed_at_once_and_can_be_gone_on_with(
 
 
 async def registered_once(trained: TrainedModel, place: Path) -> None:
-    registration = FolderRegistration(place / "models")
-    references = {await registration.register(trained) for _ in range(2)}
-    assert references == {"acme/mapper/train_1"}
-    assert verified_folder(place / "models" / "acme" / "mapper" / "train_1")["spec_digest"] == trained.spec_digest
-    weights = trained.folder / "adapter_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(ServiceError) as caught:
-        await registration.register(trained)
-    assert caught.value.error_code is ErrorCode.STORE_UNAVAILABLE
+    async with open_models(Settings.load(data_dir=place / "data")) as models:
+        registration = RegistryRegistration(models.publisher)
+        (reference,) = {await registration.register(trained) for _ in range(2)}
+        name, version = reference.split("@")
+        kept = await models.registry.show("acme", name, version)
+        assert (name, kept.manifest.code_digest, kept.stage) == ("mapper", trained.spec_digest, ModelStage.CANDIDATE)
+        assert (await models.registry.verify("acme", name, version)).sound
+        weights = trained.folder / "adapter_model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1])
+        with pytest.raises(ServiceError) as caught:
+            await registration.register(trained)
+        assert caught.value.error_code is ErrorCode.STORE_UNAVAILABLE
 
 
 _PARENT = """

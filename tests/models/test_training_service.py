@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx2
 
-from llama_mapper.adapters.mapping.training.durable_files import verified_folder
 from tests.models.training_runs import losses
 from tests.support.servers import Server, free_port, run_cli, starting, wait_until_loaded
 
@@ -74,8 +73,11 @@ def test_a_job_survives_the_death_of_its_server(models_python: Path, tiny_llama:
     rows = losses(run)
     assert [step for kind, step, _ in rows if kind == "train"] == list(range(1, 13)), "each step once"
     assert [step for kind, step, _ in rows if kind == "validation"] == [4, 8, 12]
-    registered = tmp_path / "data" / "models" / str(job["model"])
-    assert verified_folder(registered)["step"] in (4, 8, 12)
+    name, version = str(job["model"]).split("@")
+    pulled = tmp_path / "pulled"
+    pull = run_cli("models", "pull", name, version, pulled, "--tenant", "local", "--data-dir", tmp_path / "data")
+    assert pull.returncode == 0, pull.stderr
+    assert {"adapter_model.safetensors", "adapter_config.json"} <= {path.name for path in pulled.iterdir()}
 
 
 def cancelled_at_once(server: Server, client: httpx2.Client) -> None:

@@ -101,8 +101,8 @@ def canonical_scores(pairs: Sequence[tuple[str | None, str | None]]) -> dict[str
         return {"examples": 0.0}
     return {
         "examples": float(count),
-        "accuracy_level_2": sum(_category(want) == _category(got) for want, got in pairs) / count,
-        "accuracy_level_3": sum(want == got for want, got in pairs) / count,
+        "level2_accuracy": sum(_category(want) == _category(got) for want, got in pairs) / count,
+        "level3_accuracy": sum(want == got for want, got in pairs) / count,
     }
 
 

@@ -47,7 +47,7 @@ class TrainedModel:
     """A finished adapter. `folder` holds `adapter_model.safetensors`, `adapter_config.json`, `card.json`,
     `metrics.json` and `manifest.json` with the SHA-256 of each; it stays until whoever registers has copied it.
 
-    `metrics` are of the test split: `accuracy_level_2`, `accuracy_level_3`, `validation_loss`, and the base model's
+    `metrics` are of the test split: `level2_accuracy`, `level3_accuracy`, `validation_loss`, and the base model's
     under `base_…`. `card` is the data set's, `data_digest` its digest. The same job registered twice is one model.
     """
 

@@ -76,7 +76,7 @@ async def test_a_model_that_is_away_degrades_the_context_and_does_not_stop_it(tm
 async def test_a_local_model_is_loaded_without_being_asked(tmp_path: Path, tiny_model: Path) -> None:
     settings = Settings.load(data_dir=tmp_path, generation=[{"kind": "gguf", "path": str(tiny_model), "context": 512}])
     async with running_mapping(PlatformContainer(settings=settings)) as mapping:
-        models = mapping.models()
+        models = mapping.watch().models
         assert models is not None
         async with asyncio.timeout(ENOUGH_S):
             while await models.unready() is not None:

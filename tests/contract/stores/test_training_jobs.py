@@ -46,7 +46,7 @@ DONE = TrainingEnd(
     TrainingStatus.REGISTERED,
     model="acme/mapper/1",
     data_digest="sha256:" + "0" * 64,
-    metrics={"accuracy_level_2": 0.5},
+    metrics={"level2_accuracy": 0.5},
 )
 FAILED = TrainingEnd(
     TrainingStatus.FAILED, error=TrainingError(code="TRAINING_FAILED", message="disk_full: no room", retryable=True)

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from llama_mapper.domain.kernel.tenancy import Scope
 from llama_mapper.entrypoints.containers.mapping import running_mapping
+from llama_mapper.entrypoints.containers.models import running_models
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.running import Running
 from llama_mapper.entrypoints.containers.training import running_training
@@ -38,7 +39,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     async with (
         open_database(platform.database()),
         running_mapping(platform) as mapping,
-        running_training(platform, mapping) as training,
+        running_models(platform, mapping.database()) as models,
+        running_training(platform, mapping, models) as training,
     ):
         app: Starlette = application_of(
             Running(platform=platform, checks={}, mapping=mapping.service(), training=training), settings, front=True

@@ -82,7 +82,7 @@ class Training:
             base_model="small",
             folder=Path("/nowhere"),
             steps=9,
-            metrics={"accuracy_level_2": 0.5},
+            metrics={"level2_accuracy": 0.5},
             card={},
             data_digest="sha256:" + "1" * 64,
             spec_digest="sha256:" + "2" * 64,
@@ -171,7 +171,7 @@ async def test_a_job_runs_is_registered_and_shows_its_figures(database: Database
         cast.training.gate.set()
         job = await cast.until(queued.id, is_ended)
         assert (job.status, job.model) == (TrainingStatus.REGISTERED, f"models/{queued.id}")
-        assert job.metrics == {"accuracy_level_2": 0.5}
+        assert job.metrics == {"level2_accuracy": 0.5}
         assert cast.registration.registered == [queued.id]
         assert cast.training.orders[0].base_model == MODELS["small"]
 

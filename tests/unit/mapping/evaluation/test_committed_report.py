@@ -23,3 +23,14 @@ def test_the_committed_report_leaves_every_vendor_out_once_and_has_the_baselines
 def test_the_committed_markdown_is_that_of_the_committed_json() -> None:
     report = MappingEvaluation.model_validate_json((FOLDER / "leave-one-vendor-out.json").read_bytes())
     assert (FOLDER / "leave-one-vendor-out.md").read_text("utf-8") == evaluation_markdown(report)
+
+
+def test_in_the_committed_report_the_cascade_is_better_than_each_of_its_stages() -> None:
+    report = MappingEvaluation.model_validate_json((FOLDER / "leave-one-vendor-out.json").read_bytes())
+    figures = {subject.name: subject.slices[EvaluationSlice.ALL].metrics for subject in report.subjects}
+    for words in ("", "-without-synonyms"):
+        for figure in ("level2_accuracy", "coverage_at_95"):
+            cascade = figures[f"cascade{words}"][figure].value
+            single = [figures[f"{stage}{words}"][figure].value for stage in ("lexical", "embedding")]
+            assert cascade is not None
+            assert all(one is not None and cascade > one for one in single), (words, figure)

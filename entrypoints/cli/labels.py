@@ -133,4 +133,5 @@ async def _mapping(data_dir: object, *, offline: bool) -> AsyncIterator[MappingA
     async with running_mapping(PlatformContainer(settings=settings)) as container:
         # What loads in the background at a server's start is waited for here: a command runs but once.
         await container.stages().wait(_LOADING_S)
+        await container.watch().wait(_LOADING_S)
         yield container.service()

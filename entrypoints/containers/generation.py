@@ -16,7 +16,7 @@ from llama_mapper.domain.kernel.money import TokenPrice, dollars
 from llama_mapper.domain.mapping.cascade.cascade import StageSlot
 from llama_mapper.domain.mapping.generation.failover import FailingOver
 from llama_mapper.domain.mapping.generation.metering import MeteredGeneration, Use
-from llama_mapper.domain.mapping.generation.ports import Generation
+from llama_mapper.domain.mapping.generation.ports import Generation, GenerationFault
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 10.0
 _WHILE_AWAY_S = 1.0
+_LOADING_POLL_S = 0.05
 
 
 def generation_of(
@@ -92,6 +93,15 @@ class ModelWatch:
     def notes(self) -> Mapping[str, str]:
         """Why each model that cannot be asked now cannot, as last seen."""
         return self._faults
+
+    async def wait(self, within_s: float) -> None:
+        """Wait, at most so many seconds, while a model says that it is not loaded yet; for commands, that run once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.models is not None and GenerationFault.MODEL_NOT_LOADED in (
+                    await self.models.states()
+                ).values():
+                    await asyncio.sleep(_LOADING_POLL_S)
 
     async def look(self) -> None:
         """Look once; this also begins to load local models."""

@@ -1,4 +1,4 @@
-"""A question as the text that a model was taught to answer, where the server does not apply a chat template. ADR 70."""
+"""A question as the text that a model was taught to answer, where the server does not apply a chat template. ADR 69."""
 
 from __future__ import annotations
 

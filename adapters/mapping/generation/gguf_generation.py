@@ -1,4 +1,4 @@
-"""A local GGUF file on this machine's processor: llama.cpp in a process of its own. ADR 68."""
+"""A local GGUF file on this machine's processor: llama.cpp in a process of its own. ADR 67."""
 
 from __future__ import annotations
 

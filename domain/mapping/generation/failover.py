@@ -1,4 +1,4 @@
-"""Several models as one: the first that answers, in the order configured. ADR 67."""
+"""Several models as one: the first that answers, in the order configured. ADR 66."""
 
 from __future__ import annotations
 

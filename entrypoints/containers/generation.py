@@ -96,12 +96,11 @@ class ModelWatch:
 
     async def wait(self, within_s: float) -> None:
         """Wait, at most so many seconds, while a model says that it is not loaded yet; for commands, that run once."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self.models is not None and GenerationFault.MODEL_NOT_LOADED in (
-                    await self.models.states()
-                ).values():
-                    await asyncio.sleep(_LOADING_POLL_S)
+        for _ in range(round(within_s / _LOADING_POLL_S)):
+            states = {} if self.models is None else await self.models.states()
+            if GenerationFault.MODEL_NOT_LOADED not in states.values():
+                return
+            await asyncio.sleep(_LOADING_POLL_S)
 
     async def look(self) -> None:
         """Look once; this also begins to load local models."""

@@ -137,6 +137,7 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += experiment_operations(running.experiments, running.operator_tenant)
     if running.training is not None:
         operations += training_operations(running.training)
+    if running.mapping is not None:
         operations += taxonomy_operations(running.taxonomies)
     if running.mapping_desks is not None:
         desks = running.mapping_desks

@@ -116,7 +116,7 @@ def adapter_files(model: Any) -> dict[str, bytes]:
         for name, value in model.peft_config["default"].to_dict().items()
     }
     config["inference_mode"] = True
-    # A path of this machine means nothing elsewhere; what the adapter belongs to is in the card.
+    # A path of this machine means nothing elsewhere; whoever takes the adapter over names what it belongs to.
     config["base_model_name_or_path"] = None
     return {
         "adapter_model.safetensors": save(weights, metadata={"format": "pt"}),

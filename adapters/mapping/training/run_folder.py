@@ -95,7 +95,10 @@ class RunFolder:
         except CorruptFolderError as error:
             raise _unusable(f"the finished adapter was changed: {error}") from error
         step = facts.get("step")
-        files = {name: (source / name).read_bytes() for name in ("adapter_model.safetensors", "adapter_config.json")}
+        files = {"adapter_model.safetensors": (source / "adapter_model.safetensors").read_bytes()}
+        config = json.loads((source / "adapter_config.json").read_bytes())
+        config["base_model_name_or_path"] = Path(spec.base_model).name
+        files["adapter_config.json"] = json.dumps(config, indent=1, sort_keys=True).encode()
         files["card.json"] = (self.path / "data" / "card.json").read_bytes()
         figures = {"metrics": metrics, "hyperparameters": json.loads(spec.to_json())["hyperparameters"], "step": step}
         files["metrics.json"] = json.dumps(figures, indent=1, sort_keys=True).encode()

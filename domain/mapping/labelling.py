@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llama_mapper.domain.contracts.analysis import AttributedFinding
 from llama_mapper.domain.contracts.base import Severity
@@ -170,52 +171,51 @@ def _mapped(
     editions: EditionSet,
     declared: str | None = None,
 ) -> MappedLabel:
-    # The parts come from models and a catalogue that were validated already, so the answer is not validated again.
     match = catalogue.match(vendor, vendor_version, label)
-    if match is None and declared is not None and category_of(declared) in catalogue.categories:
-        return MappedLabel.model_construct(
-            vendor=vendor,
-            vendor_version=vendor_version,
-            label=label,
-            canonical=declared,
-            also=(),
-            score=score,
-            confidence=DECLARED,
-            stage=MappingStage.DECLARED,
-            abstained=False,
-            suggestions=(),
-            faults=(),
-            controls=editions.control_ids(declared),
-            instead_of=None,
-        )
-    if match is None:
-        return MappedLabel.model_construct(
-            vendor=vendor,
-            vendor_version=vendor_version,
-            label=label,
-            canonical=None,
-            also=(),
-            score=score,
-            confidence=0.0,
-            stage=MappingStage.ABSTAINED,
-            abstained=True,
-            suggestions=(),
-            faults=(),
-            controls={},
-            instead_of=None,
-        )
-    return MappedLabel.model_construct(
-        vendor=vendor,
-        vendor_version=vendor_version,
-        label=label,
-        canonical=match.canonical,
-        also=match.also,
-        score=score,
-        confidence=match.confidence,
-        stage=_STAGES[match.stage],
-        abstained=False,
-        suggestions=(),
-        faults=(),
-        controls=editions.control_ids(match.canonical),
-        instead_of=match.instead_of,
+    canonical: str | None = None
+    also: tuple[str, ...] = ()
+    confidence = 0.0
+    stage = MappingStage.ABSTAINED
+    instead_of: str | None = None
+    if match is not None:
+        canonical, also, confidence = match.canonical, match.also, match.confidence
+        stage, instead_of = _STAGES[match.stage], match.instead_of
+    elif declared is not None and category_of(declared) in catalogue.categories:
+        canonical, confidence, stage = declared, DECLARED, MappingStage.DECLARED
+    return _made(
+        {
+            "vendor": vendor,
+            "vendor_version": vendor_version,
+            "label": label,
+            "canonical": canonical,
+            "also": also,
+            "score": score,
+            "confidence": confidence,
+            "stage": stage,
+            "abstained": canonical is None,
+            "suggestions": (),
+            "faults": (),
+            "controls": {} if canonical is None else editions.control_ids(canonical),
+            "instead_of": instead_of,
+        }
     )
+
+
+_FIELDS = set(MappedLabel.model_fields)
+"""One set for all answers: they are frozen, and a copy of an answer copies its set."""
+
+_SET = object.__setattr__
+
+
+def _made(fields: dict[str, Any]) -> MappedLabel:
+    """`MappedLabel.model_construct(**fields)` of all fields, in their order, in a third of the time.
+
+    The parts come from models and a catalogue that were validated already, so the answer is not validated again. A
+    hundred thousand labels a second leave no time to look every field up; a test holds both to the same.
+    """
+    made = MappedLabel.__new__(MappedLabel)
+    _SET(made, "__dict__", fields)
+    _SET(made, "__pydantic_fields_set__", _FIELDS)
+    _SET(made, "__pydantic_extra__", None)
+    _SET(made, "__pydantic_private__", None)
+    return made

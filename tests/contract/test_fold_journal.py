@@ -131,7 +131,7 @@ def test_a_line_that_is_whole_and_wrong_is_told_by_its_number(tmp_path: Path, li
 def _hold(path: Path, held: object, done: object) -> None:
     with open_fold_journal(path, PLAN):
         held.set()  # type: ignore[attr-defined]  # an Event of the spawn context
-        done.wait(60)  # type: ignore[attr-defined]
+        done.wait(60)  # type: ignore[attr-defined]  # likewise
 
 
 def test_two_processes_never_share_a_state(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ async def embeddings() -> AsyncIterator[MiniLmEmbeddings]:
 
 
 def dot(one: object, other: object) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))  # type: ignore[call-overload]
+    return sum(a * b for a, b in zip(one, other, strict=True))  # type: ignore[call-overload]  # of either kind of sequence
 
 
 async def test_vectors_are_those_of_the_published_model(embeddings: MiniLmEmbeddings) -> None:

@@ -149,7 +149,7 @@ async def test_pages_are_of_one_status_and_one_vendor_if_that_is_asked(queue: Re
     await queue.decide("acme", decided(await item_of(queue, "acme", "C"), ReviewStep.DISMISSED))
 
     async def labels(**filters: object) -> set[str]:
-        page = await queue.page("acme", limit=10, cursor=None, **filters)  # type: ignore[arg-type]
+        page = await queue.page("acme", limit=10, cursor=None, **filters)  # type: ignore[arg-type]  # of several types
         return {item.label for item in page.items}
 
     assert await labels() == {"A", "B", "C"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from datetime import UTC, datetime
 
 import pytest
@@ -11,10 +12,12 @@ from llama_mapper.adapters.platform.catalogue_files import load_catalogue
 from llama_mapper.domain.contracts.analysis import AnalysisResponse, AttributedFinding
 from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
 from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
     LabelQuery,
+    MappedLabel,
     MappingApi,
     MappingRequest,
     MappingResponse,
@@ -22,6 +25,8 @@ from llama_mapper.domain.contracts.mapping import (
     OutputFormat,
 )
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ServiceError, StoreError, ValidationError
+from llama_mapper.domain.mapping.editions import EditionSets
+from llama_mapper.domain.mapping.labelling import map_label
 from llama_mapper.domain.mapping.ports import UnknownLabel
 from llama_mapper.domain.mapping.service import MappingService
 from tests.unit.mapping.review_queue import FullReviewQueue, ListReviewQueue
@@ -325,3 +330,17 @@ def test_labels_scores_and_controls_agree_with_each_other(findings: list[Attribu
             for control_id in label.controls.get(ref, ())
         }
         assert set(ids) == expected
+
+
+@pytest.mark.parametrize("label", ["CREDIT_CARD", "credit-card", "no such label"])
+def test_an_answer_made_quickly_is_the_same_as_one_that_was_validated(label: str) -> None:
+    query = LabelQuery(vendor="presidio", label=label, score=0.5)
+    made = map_label(_CATALOGUE, query, EditionSets(_CATALOGUE).named(("soc2",)))
+    validated = MappedLabel.model_validate(dict(made))
+    assert made == validated
+    assert list(dict(made)) == list(MappedLabel.model_fields)
+    assert made.model_fields_set == validated.model_fields_set
+    assert made.model_dump_json() == json_form(made).decode() == validated.model_dump_json()
+    assert made.model_copy(update={"confidence": 0.25}).confidence == 0.25
+    assert made.confidence == validated.confidence
+    assert pickle.loads(pickle.dumps(made)) == made

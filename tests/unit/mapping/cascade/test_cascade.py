@@ -26,7 +26,7 @@ def lexical(**rankings: list[tuple[str, float]]) -> ToldStage:
 
 
 def cascade(*slots: StageSlot, **terms: float) -> Cascade:
-    return Cascade(slots, CALIBRATION, ADMISSIBLE, terms=CascadeTerms(**terms))  # type: ignore[arg-type]
+    return Cascade(slots, CALIBRATION, ADMISSIBLE, terms=CascadeTerms(**terms))  # type: ignore[arg-type]  # of several types
 
 
 async def test_a_sure_early_stage_spares_the_model() -> None:

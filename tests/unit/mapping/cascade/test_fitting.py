@@ -84,7 +84,7 @@ async def test_too_few_families_teach_nothing() -> None:
 
 async def test_a_trial_knows_nothing_but_what_it_was_given() -> None:
     async def make(known: object) -> list[LexicalStage]:
-        return [stage(list(known))]  # type: ignore[call-overload]
+        return [stage(list(known))]  # type: ignore[call-overload]  # one of two factories
 
     trial = CascadeTrial("cascade", make, FAMILIES, 39)
     await trial.fit([one for one in KNOWN if one.key.vendor != "presidio"], 0)

@@ -89,7 +89,7 @@ async def test_a_difference_is_the_difference_of_the_figures() -> None:
         if one.metric in report.subjects[0].slices[one.slice].metrics and one.difference.value is not None:
             expected = [metric(report, place, one.metric, one.slice).value for place in (0, 1)]
             assert None not in expected
-            assert one.difference.value == pytest.approx(expected[0] - expected[1], abs=2e-6)  # type: ignore[operator]
+            assert one.difference.value == pytest.approx(expected[0] - expected[1], abs=2e-6)  # type: ignore[operator]  # both are there
 
 
 async def test_the_tables_add_up() -> None:

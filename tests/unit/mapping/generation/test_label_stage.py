@@ -33,7 +33,7 @@ SLUR = LabelKey("acme", "1", "SLUR")
 
 
 def stage(generation: Generation, **changes: object) -> LabelModelStage:
-    return LabelModelStage(generation, MEANINGS, CATEGORIES, boundary=lambda: "b0", **changes)  # type: ignore[arg-type]
+    return LabelModelStage(generation, MEANINGS, CATEGORIES, boundary=lambda: "b0", **changes)  # type: ignore[arg-type]  # of several types
 
 
 def hint(*ids: str) -> Ranking:

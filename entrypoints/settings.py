@@ -321,6 +321,17 @@ class Settings(BaseSettings):
 
     release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
     """Seconds between two looks at the gates of the releases under way."""
+
+    release_suite: Path | None = None
+    """Labels that a blue-green candidate is validated with: JSON lines with `vendor`, `label` and `canonical`. Unset: a
+    sample of the shipped vocabularies."""
+
+    release_suite_minimum: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Share of them that it must get right."""
+
+    release_suite_timeout_s: Annotated[float, Field(ge=1.0, le=600.0)] = 60.0
+    """Seconds that it may take for all of them."""
+
     training_python: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """The Python interpreter, 3.11 or newer, that trains: one with torch and the extra `training`. Unset: this one."""
 
@@ -443,6 +454,13 @@ class Settings(BaseSettings):
             raise ValueError("object_store azure needs azure_connection_string and azure_container")
         if (self.s3_access_key_id is None) is not (self.s3_secret_access_key is None):
             raise ValueError("s3_access_key_id and s3_secret_access_key are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _each_release_once(self) -> Self:
+        releases = [model.release for model in self.generation if model.release is not None]
+        if len(set(releases)) != len(releases):
+            raise ValueError("generation: each release is named once")
         return self
 
     @model_validator(mode="after")

@@ -101,7 +101,8 @@ class Neighbourhood:
 class RunningStages:
     """The cascade, and how its stages are; `wait` waits until those that load in the background have done so."""
 
-    cascade: Cascade | None
+    neighbourhood: Neighbourhood
+    cascade: Cascade | None = None
     _states: dict[str, str] = field(default_factory=dict)
     _loading: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -139,7 +140,7 @@ async def running_stages(
     from llama_mapper.adapters.mapping.neighbour_files import load_calibration
 
     neighbourhood = Neighbourhood()
-    running = RunningStages(None)
+    running = RunningStages(neighbourhood)
     slots: list[StageSlot] = []
     embeddings: MiniLmEmbeddings | None = None
     replaced = {slot.stage.stage.value for slot in more}

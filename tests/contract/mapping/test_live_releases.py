@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from llama_mapper.adapters.mapping.model_folders import files_in
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelMappingResponse, LabelQuery
+from llama_mapper.domain.contracts.models import ModelDescription, ModelKind, ModelRemark
 from llama_mapper.domain.contracts.releases import (
     BlueGreenStart,
     CanaryStart,
@@ -26,10 +28,14 @@ from llama_mapper.domain.contracts.releases import (
     VariantKind,
 )
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode, MappingError
+from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.entrypoints.containers.mapping import MappingContainer, running_mapping
+from llama_mapper.entrypoints.containers.models import ModelsContainer, running_models
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.settings import Settings
 from tests.support.detector_servers import DetectorServer, detector_servers
+from tests.support.registered_models import ANNA as REGISTRAR
+from tests.support.registered_models import lora_folder
 
 OLD, NEW = "mapper@1.0.0", "mapper@1.1.0"
 MONEY, HEALTH = "pii.financial_data", "pii.health_records"
@@ -235,3 +241,58 @@ def test_a_release_is_named_by_one_model(models: tuple[DetectorServer, ...], tmp
     twice = [{"kind": "vllm", "url": server.url, "release": OLD} for server in models]
     with pytest.raises(ConfigurationError, match="release"):
         Settings.load(data_dir=tmp_path, generation=twice)
+
+
+@asynccontextmanager
+async def with_registry(configured: Settings) -> AsyncIterator[tuple[MappingContainer, ModelsContainer]]:
+    platform = PlatformContainer(settings=configured)
+    async with running_mapping(platform) as mapping, running_models(platform, mapping.database()) as registry:
+        yield mapping, registry
+
+
+async def registered(registry: ModelsContainer, folder: Path, version: str, accuracy: float) -> None:
+    files = await files_in(lora_folder(folder / version, seed=len(version)))
+    metrics = {"level2_accuracy": accuracy, "Labels/held-out": 100.0}
+    described = ModelDescription(
+        name="mapper", version=version, kind=ModelKind.MAPPER, base_model="tiny", metrics=metrics
+    )
+    await registry.publisher().publish(EVERYONE, described, files, REGISTRAR)
+
+
+async def test_a_registered_model_is_admitted_by_the_registrys_figures(
+    models: tuple[DetectorServer, ...], tmp_path: Path
+) -> None:
+    async with with_registry(settings(tmp_path / "data", models)) as (mapping, registry):
+        service = mapping.releases().service
+        await registered(registry, tmp_path, "1.1.0", 0.81)
+        with pytest.raises(MappingError, match="is not the registered one") as raised:
+            await service.start(canary(evaluation=GOOD), ANNA)
+        assert raised.value.error_code is ErrorCode.RELEASE_GATE_FAILED
+        made = await service.start(canary(evaluation=None), ANNA)
+        assert made.plan.evaluation is not None
+        assert made.plan.evaluation.figures == {"level2_accuracy": 0.81}
+
+
+async def test_a_registered_model_below_the_gate_is_not_released(
+    models: tuple[DetectorServer, ...], tmp_path: Path
+) -> None:
+    async with with_registry(settings(tmp_path / "data", models)) as (mapping, registry):
+        await registered(registry, tmp_path, "1.1.0", 0.3)
+        with pytest.raises(MappingError, match=r"below the gate: level2_accuracy must be at least 0\.5 and is 0\.3"):
+            await mapping.releases().service.start(canary(evaluation=None), ANNA)
+
+
+async def test_a_version_that_the_registry_archives_answers_no_more(
+    models: tuple[DetectorServer, ...], tmp_path: Path
+) -> None:
+    async with with_registry(settings(tmp_path / "data", models)) as (mapping, registry):
+        await registered(registry, tmp_path, "1.1.0", 0.81)
+        await begun(mapping, canary(evaluation=None))
+        assert meanings(await mapped(mapping, "ONE")) == {HEALTH}
+        note = ModelRemark(note="found wanting")
+        await registry.registry().archive(EVERYONE, "mapper", "1.1.0", note, REGISTRAR)
+        await mapping.releases().watch.look()
+        assert "archived" in mapping.releases().notes()[f"model.{NEW}"]
+        assert meanings(await mapped(mapping, "TWO")) == {MONEY}, "the baseline answers in its place"
+        with pytest.raises(MappingError, match="archived"):
+            await mapping.releases().service.start(canary(evaluation=None), ANNA)

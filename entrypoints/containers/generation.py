@@ -44,7 +44,7 @@ def generation_of(
     on_use = None if metrics is None else _counting(metrics)
     generations = [
         MeteredGeneration(
-            _made(model, plugins),
+            _made(model, plugins, settings),
             price=TokenPrice(model.prompt_price, model.completion_price),
             adapter=model.adapter,
             on_use=on_use,
@@ -143,7 +143,9 @@ def _counting(metrics: PrometheusMetrics) -> Callable[[Use], None]:
     return count
 
 
-def _made(model: ModelSettings, plugins: Mapping[str, Generation]) -> Generation:
+def _made(model: ModelSettings, plugins: Mapping[str, Generation], settings: Settings) -> Generation:
+    if model.kind == "triton":
+        return _triton(model, settings)
     if model.kind != "plugin":
         return _KINDS[model.kind](model)
     if model.model not in plugins:
@@ -169,12 +171,16 @@ def _openai(model: ModelSettings) -> Generation:
     )
 
 
-def _triton(model: ModelSettings) -> Generation:
+def _triton(model: ModelSettings, settings: Settings) -> Generation:
     _require("tritonclient", "triton")
     from llama_mapper.adapters.mapping.generation.triton_connection import TritonAddress
     from llama_mapper.adapters.mapping.generation.triton_generation import TritonGeneration, TritonModel
+    from llama_mapper.entrypoints.containers.model_servers import server_named, triton_address
 
-    address = TritonAddress(model.url or "")
+    if model.server is None:
+        address = TritonAddress(model.url or "")
+    else:
+        address = triton_address(server_named(settings, model.server))
     return TritonGeneration(TritonModel(address, model.model, model.version or "", model.concurrency))
 
 
@@ -213,6 +219,5 @@ def _require(package: str, extra: str) -> None:
 
 _KINDS: dict[str, Callable[[ModelSettings], Generation]] = {
     **dict.fromkeys(("openai", "vllm", "tgi", "llama_cpp"), _openai),
-    "triton": _triton,
     "gguf": _gguf,
 }

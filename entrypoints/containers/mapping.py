@@ -18,6 +18,7 @@ from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
+from llama_mapper.domain.mapping.models.uses import ModelWarnings
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
@@ -56,6 +57,7 @@ class MappingContainer(containers.DeclarativeContainer):
         TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
     )
     stages = providers.Dependency(instance_of=RunningStages)
+    warnings = providers.Singleton(ModelWarnings)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -68,6 +70,7 @@ class MappingContainer(containers.DeclarativeContainer):
         may_ask_models=costs.provided.may_ask_models,
         cascade=stages.provided.cascade,
         metrics=platform.metrics,
+        warning=warnings.provided.of,
     )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(

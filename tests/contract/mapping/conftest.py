@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
 from llama_mapper.adapters.mapping.pgvector_vectors import PgvectorIndex
@@ -30,10 +31,24 @@ def migrated_vectors(vector_database: PostgresDatabase) -> PostgresDatabase:
     """The same, with the mapping schema as its migrations leave it."""
     loop = LoopThread()
     try:
+        loop.run(with_pgvector(vector_database))
         loop.run(migrated(vector_database))
     finally:
         loop.close()
     return vector_database
+
+
+async def with_pgvector(place: PostgresDatabase) -> None:
+    """Have the extension in the database: that is a superuser's to do."""
+    await as_superuser(place, "CREATE EXTENSION IF NOT EXISTS vector")
+
+
+async def as_superuser(place: PostgresDatabase, statement: str) -> None:
+    """Run one statement."""
+    engine = create_async_engine(place.superuser_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
 
 
 async def migrated(place: PostgresDatabase) -> None:

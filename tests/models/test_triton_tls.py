@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import Scope
+from llama_mapper.domain.mapping.generation.ports import Generated, GenerationFault
 from llama_mapper.entrypoints.containers.generation import generation_of
 from llama_mapper.entrypoints.settings import Settings
 from tests.contract.generation.contract import ENOUGH_S, asking, good
@@ -19,6 +19,10 @@ from tests.models.test_triton_faults import ODD_MODELS
 from tests.support.certificates import Authority, Signed
 from tests.support.doors import open_door
 from tests.support.triton import TritonServer
+
+TOKEN = "secret-of-the-gateway"
+HEADER = "triton-grpc-protocol-caller"
+"""What the server wants with every inference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def secured(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         "grpc-server-cert": served.certificate,
         "grpc-server-key": served.key,
         "grpc-root-cert": ours.certificate,
+        "grpc-restricted-protocol": f"inference:caller={TOKEN}",
     }
     arguments = [part for name, value in options.items() for part in ("--option", f"{name}={value}")]
     with TritonServer(models_python, folder, "--models", "own", "--repository", ODD_MODELS, *arguments) as server:
@@ -63,17 +68,30 @@ def model(**more: Any) -> dict[str, Any]:
     return {"kind": "triton", "server": "gpu", "model": "odd", **more}
 
 
-async def test_with_its_certificates_the_models_answer(secured: Secured, tmp_path: Path) -> None:
+async def test_with_its_certificates_and_a_token_from_a_file_the_models_answer(
+    secured: Secured, tmp_path: Path
+) -> None:
     token = tmp_path / "token"
-    token.write_text("Bearer secret-of-the-gateway\n")
-    server = secured.settings(headers={"x-team": "mapping"}, header_files={"authorization": str(token)})
+    token.write_text("yesterdays-token\n")
+    server = secured.settings(headers={"x-team": "mapping"}, header_files={HEADER: str(token)})
     settings = Settings.load(data_dir=tmp_path, model_servers=[server], generation=[model()])
     models = generation_of(settings)
     assert models is not None
+
+    async def asked() -> Generated | GenerationFault:
+        return (await models.generate([asking("good")], within_s=ENOUGH_S))[0]
+
     try:
         assert await models.unready() is None
-        (answer,) = await models.generate([asking("good")], within_s=ENOUGH_S)
-        assert good(answer).text == '"pear"'
+        assert isinstance(await asked(), GenerationFault)
+        token.write_text(f"{TOKEN}\n")
+        async with asyncio.timeout(ENOUGH_S):
+            while not isinstance(await asked(), Generated):
+                await asyncio.sleep(0.1)
+        assert good(await asked()).text == '"pear"'
+        token.unlink()  # it is about to be replaced
+        await asyncio.sleep(1.1)
+        assert isinstance(await asked(), Generated)
     finally:
         await models.close()
 
@@ -122,37 +140,3 @@ async def test_without_the_right_certificates_it_is_said_and_the_next_stage_answ
         faults = {each for each in asked["faults"] if each.startswith("model: ")}
         assert faults <= {f"model: models_{fault}" for fault in expected} | {f"model: triton_{f}" for f in expected}
         assert faults
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"tls_authorities": "/nowhere/ca.pem"}, "tls_authorities of gpu cannot be read"),
-        ({"tls_certificate": None}, "set together"),
-        ({"tls": False}, "no use without tls"),
-        ({"headers": {"Authorization": "x"}}, "model_servers"),
-        ({"headers": {"a": "secret\nx"}}, "model_servers"),
-        ({"headers": {"grpc-timeout": "1"}}, "protocol's own"),
-        ({"headers": {"a": "x"}, "header_files": {"a": "/nowhere"}}, "cannot be both"),
-        ({"header_files": {"authorization": "/nowhere/token"}}, "/nowhere/token cannot be read"),
-        ({"message_limit": 1}, "model_servers"),
-        ({"keepalive_s": 0.1}, "model_servers"),
-        ({"url": "http://x"}, "model_servers"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused_at_the_start(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
-    authority = Authority(tmp_path, "any")
-    own = authority.signed("own")
-    told = {
-        "name": "gpu",
-        "url": "127.0.0.1:9",
-        "tls": True,
-        "tls_authorities": str(authority.certificate),
-        "tls_certificate": str(own.certificate),
-        "tls_key": str(own.key),
-        **changes,
-    }
-    server = {name: value for name, value in told.items() if value is not None}
-    with pytest.raises(ConfigurationError, match=said) as caught:
-        generation_of(Settings.load(data_dir=tmp_path, model_servers=[server], generation=[model()]))
-    assert "secret" not in str(caught.value)

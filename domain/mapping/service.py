@@ -48,6 +48,15 @@ TrafficShare = Callable[[str, str, str], int]
 """(tenant, name of what is split, key of the request) → a number from 0 to 99."""
 
 
+StageWarning = Callable[[MappingStage], str | None]
+"""What is to be said of the models behind a stage's answers, if anything."""
+
+
+def no_warning(_: MappingStage) -> str | None:
+    """For installations whose models nobody registers."""
+    return None
+
+
 def no_share(_: str, __: str, ___: str) -> int:
     """For installations that split nothing: whatever is deployed to less than all answers nobody."""
     return 99
@@ -73,11 +82,13 @@ class MappingService:
         cascade: UnknownLabels | None = None,
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
+        warning: StageWarning = no_warning,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
         `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
-        `may_ask_models` says whether a tenant's budget permits language models.
+        `may_ask_models` says whether a tenant's budget permits language models. What `warning`
+        says of a stage is on the provenance.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -89,6 +100,7 @@ class MappingService:
         self._cascade = cascade
         self._may_ask_models = may_ask_models
         self._metrics = metrics or NoMappingMetrics()
+        self._warning = warning
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
@@ -147,7 +159,7 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
-                *_provenance(used),
+                *_provenance(used, self._warning),
             ),
         )
 
@@ -185,7 +197,7 @@ class MappingService:
             version_info=_with_model(view.version_info(self._service_version, editions.text), used),
             processing_time_ms=(perf_counter() - started) * 1e3,
             token_usage=_tokens(used),
-            provenance=_provenance(used),
+            provenance=_provenance(used, self._warning),
         )
 
     async def reviews(
@@ -277,17 +289,22 @@ def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
     )
 
 
-def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
+def _provenance(used: Sequence[StageUse], warning: StageWarning) -> tuple[ProvenanceEntry, ...]:
     return tuple(
         ProvenanceEntry(
             stage="mapping",
             component=f"{use.stage.value}_stage",
             version=use.version[:128],
             duration_ms=use.seconds * 1e3,
-            detail=f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered",
+            detail=_detail(use, warning(use.stage)),
         )
         for use in used
     )
+
+
+def _detail(use: StageUse, warning: str | None) -> str:
+    asked = f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered"
+    return asked if warning is None else f"{asked}; {warning}"[:512]
 
 
 def _required(tenant_id: str | None) -> str:

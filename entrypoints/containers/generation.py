@@ -58,6 +58,10 @@ class ConfiguredModels:
         named = {**self.released, **{each.name: each for each in self.always}}
         return {name: await each.unready() for name, each in named.items()}
 
+    async def model_version(self) -> str:
+        """The releases, and the versions that the other models tell, separated by commas."""
+        return ",".join([*self.released, *[await each.model_version() for each in self.always]])
+
     async def close(self) -> None:
         """Close them all."""
         for each in (*self.released.values(), *self.always):
@@ -81,7 +85,7 @@ def configured_models(
         if model.kind != "gguf" and settings.mapping_offline:
             continue
         price = TokenPrice(model.prompt_price, model.completion_price)
-        made = MeteredGeneration(_made(model, plugins), price=price, adapter=model.adapter, on_use=on_use)
+        made = MeteredGeneration(_made(model, plugins, settings), price=price, adapter=model.adapter, on_use=on_use)
         if model.release is None:
             always.append(made)
         else:
@@ -246,7 +250,9 @@ def _counting(metrics: PrometheusMetrics) -> Callable[[Use], None]:
     return count
 
 
-def _made(model: ModelSettings, plugins: Mapping[str, Generation]) -> Generation:
+def _made(model: ModelSettings, plugins: Mapping[str, Generation], settings: Settings) -> Generation:
+    if model.kind == "triton":
+        return _triton(model, settings)
     if model.kind != "plugin":
         return _KINDS[model.kind](model)
     if model.model not in plugins:
@@ -272,12 +278,16 @@ def _openai(model: ModelSettings) -> Generation:
     )
 
 
-def _triton(model: ModelSettings) -> Generation:
+def _triton(model: ModelSettings, settings: Settings) -> Generation:
     _require("tritonclient", "triton")
     from llama_mapper.adapters.mapping.generation.triton_connection import TritonAddress
     from llama_mapper.adapters.mapping.generation.triton_generation import TritonGeneration, TritonModel
+    from llama_mapper.entrypoints.containers.model_servers import server_named, triton_address
 
-    address = TritonAddress(model.url or "")
+    if model.server is None:
+        address = TritonAddress(model.url or "")
+    else:
+        address = triton_address(server_named(settings, model.server))
     return TritonGeneration(TritonModel(address, model.model, model.version or "", model.concurrency))
 
 
@@ -316,6 +326,5 @@ def _require(package: str, extra: str) -> None:
 
 _KINDS: dict[str, Callable[[ModelSettings], Generation]] = {
     **dict.fromkeys(("openai", "vllm", "tgi", "llama_cpp"), _openai),
-    "triton": _triton,
     "gguf": _gguf,
 }

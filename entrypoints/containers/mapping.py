@@ -18,6 +18,7 @@ from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
+from llama_mapper.domain.mapping.models.uses import ModelWarnings
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.ports import UnknownLabels
 from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
@@ -65,6 +66,7 @@ class MappingContainer(containers.DeclarativeContainer):
     )
     stages = providers.Dependency(instance_of=RunningStages)
     unknown_labels: providers.Provider[UnknownLabels | None] = providers.Object(None)
+    warnings = providers.Singleton(ModelWarnings)
     service = providers.Singleton(
         MappingService,
         catalogue=platform.catalogue,
@@ -77,6 +79,7 @@ class MappingContainer(containers.DeclarativeContainer):
         may_ask_models=costs.provided.may_ask_models,
         cascade=unknown_labels,
         metrics=platform.metrics,
+        warning=warnings.provided.of,
     )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(

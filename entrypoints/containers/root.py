@@ -11,7 +11,8 @@ from llama_mapper.entrypoints.containers.assessment import running_assessment
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.jobs import running_jobs
 from llama_mapper.entrypoints.containers.mapping import running_mapping
-from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+from llama_mapper.entrypoints.containers.model_servers import running_model_servers
+from llama_mapper.entrypoints.containers.models import running_models, running_uses
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
@@ -45,7 +46,10 @@ async def running_monolith(
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
         models = await stack.enter_async_context(running_models(platform, mapping.database()))
-        model_gauges(platform.metrics(), models.serving())
+        in_service = await stack.enter_async_context(running_uses(platform, mapping, models))
+        servers = await stack.enter_async_context(
+            running_model_servers(settings, mapping.database(), platform.metrics())
+        )
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
         )
@@ -64,6 +68,7 @@ async def running_monolith(
             validator=mapping.validator(),
             costs=mapping.costs(),
             models=models.registry(),
+            model_servers=servers.desk,
             mapping_desks=mapping.desks(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
@@ -85,6 +90,8 @@ async def running_monolith(
                 **mapping.watch().notes(),
                 **shared.notes(),
                 **models.serving().notes(),
+                **in_service.notes(),
+                **servers.notes(),
                 **mapping.releases().notes(),
                 **mapping.stages().notes(),
             },

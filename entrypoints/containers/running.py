@@ -13,6 +13,7 @@ from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
+from llama_mapper.domain.contracts.model_servers import ModelServerApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
@@ -72,6 +73,7 @@ class Running:
     validator: ValidationApi | None = None
     costs: CostApi | None = None
     models: ModelRegistry | None = None
+    model_servers: ModelServerApi | None = None
     mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None

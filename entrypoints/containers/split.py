@@ -90,7 +90,8 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
-    from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+    from llama_mapper.entrypoints.containers.model_servers import running_model_servers
+    from llama_mapper.entrypoints.containers.models import running_models, running_uses
     from llama_mapper.entrypoints.containers.training import running_training
 
     platform = PlatformContainer(settings=settings)
@@ -99,9 +100,10 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
         running_models(platform, mapping.database()) as models,
+        running_uses(platform, mapping, models) as in_service,
+        running_model_servers(settings, mapping.database(), platform.metrics()) as servers,
         running_training(platform, mapping, models) as training,
     ):
-        model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
         yield Running(
@@ -110,6 +112,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             validator=mapping.validator(),
             costs=mapping.costs(),
             models=models.registry(),
+            model_servers=servers.desk,
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
@@ -120,6 +123,8 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
                 **mapping.watch().notes(),
                 **mapping.stages().notes(),
                 **models.serving().notes(),
+                **in_service.notes(),
+                **servers.notes(),
                 **mapping.releases().notes(),
             },
             mapping_desks=mapping.desks(),

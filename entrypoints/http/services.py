@@ -21,6 +21,7 @@ from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.model_servers import model_server_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 _LINK_BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_MARGIN_S = 30.0
+"""Seconds that a request about a model server may take besides what loading may: asking it, and keeping the record."""
 
 _LEASE_MARGIN_S = 5.0
 """Seconds by which a claim outlives the request that has it."""
@@ -131,6 +135,9 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += model_operations(
             running.models, running.operator_tenant, settings.artifact_limit, settings.artifact_timeout_s
         )
+    if running.model_servers is not None:
+        slowest_s = max((server.load_timeout_s for server in settings.model_servers), default=0.0)
+        operations += model_server_operations(running.model_servers, running.operator_tenant, slowest_s + _MARGIN_S)
     if running.releases is not None:
         operations += release_operations(running.releases, running.operator_tenant)
     if running.experiments is not None:
@@ -167,6 +174,7 @@ def monolith_openapi() -> dict[str, Any]:
         *cost_operations(unused),
         *mapping_operations(unused, unused, 0),
         *model_operations(unused, "", 0, 0.0),
+        *model_server_operations(unused, "", 0.0),
         *release_operations(unused, ""),
         *experiment_operations(unused, ""),
         *training_operations(unused),

@@ -43,7 +43,8 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
     settings = Settings.load(data_dir=tmp_path)
     assert settings.generation[1].prompt_price == Decimal("0.5")
     metrics = PrometheusMetrics()
-    models = generation_of(settings, metrics)
+    configured = configured_models(settings, metrics)
+    models = configured.chain(None)
     assert models is not None
     try:
         (answer,) = await models.generate([only("a")], within_s=ENOUGH_S)
@@ -54,11 +55,11 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
         (ranking,) = await stage.rank([LabelKey("acme", None, "EMAIL")], within_s=ENOUGH_S)
         assert ranking.fault is None
         assert ranking.answered_by == "llama_cpp/tiny"
-        watch = ModelWatch(configured_models(settings))
+        watch = ModelWatch(configured)
         await watch.look()
         assert watch.notes() == {"model.vllm/llama3_mapper": "degraded: unavailable"}
     finally:
-        await models.close()
+        await configured.close()
     shown = metrics.render()[0].decode()
     assert 'llama_mapper_generation_prompts_total{model="vllm/llama3_mapper",outcome="unavailable"} 2.0' in shown
     assert 'llama_mapper_generation_prompts_total{model="llama_cpp/tiny",outcome="answered"} 2.0' in shown

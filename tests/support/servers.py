@@ -85,11 +85,15 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
 
 @contextmanager
 def starting(
-    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], port: int | None = None
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    port: int | None = None,
+    program: Sequence[object] = (PROGRAM,),
 ) -> Iterator[Server]:
-    """`llama-mapper serve`, just begun; wait for it with `wait_until_loaded`."""
+    """`llama-mapper serve`, just begun; wait for it with `wait_until_loaded`. `program` is what serves in its place."""
     port = port or free_port()
-    command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
+    command = [*program, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
     with _running(command, folder, environment) as process:
         yield Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
 

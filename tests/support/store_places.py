@@ -69,6 +69,7 @@ class SqlitePlace:
         await again.open()
         return again
 
+
 _EMPTY = """
 DO $$
 DECLARE each name;

@@ -32,7 +32,6 @@ from llama_mapper.entrypoints.containers.mapping_stages import RunningStages, ru
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 from llama_mapper.entrypoints.containers.running import MappingDesks
-from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 shipped_documents = cache(load_raw_catalogue)
 """The shipped documents, read where they are first needed: an installation without uploads never holds them."""
@@ -50,7 +49,7 @@ class MappingContainer(containers.DeclarativeContainer):
         CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
     )
     watch = providers.Dependency(instance_of=ModelWatch)
-    releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
+    releases = providers.Singleton(releases_over, database, platform.settings, platform.clock, schemas=platform.schemas)
     documents = providers.Singleton(SqlCatalogueDocuments, database)
     tenants = providers.Singleton(
         TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
@@ -73,7 +72,7 @@ class MappingContainer(containers.DeclarativeContainer):
     validator = providers.Singleton(
         Validator,
         catalogue=platform.catalogue,
-        schemas=providers.Object(schema_versions),
+        schemas=platform.schemas,
         models=providers.Callable(published_models),
         checks=validator_checks,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from llama_mapper.adapters.mapping.sql_releases import SqlReleases
+from llama_mapper.domain.contracts.evolution.defaults import DefaultVersions
 from llama_mapper.domain.contracts.releases import ReleaseActor, ReleaseDoor, VariantKind
 from llama_mapper.domain.kernel.clock import Clock, system_clock
 from llama_mapper.domain.kernel.errors import ServiceError, ValidationError
@@ -21,14 +22,18 @@ from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger
 from llama_mapper.domain.mapping.releases.observations import Observations
 from llama_mapper.domain.mapping.releases.ports import EvaluationRecords, ValidationSuite
 from llama_mapper.domain.mapping.releases.router import ReleaseRouter
+from llama_mapper.domain.mapping.releases.schemas import SchemaEvaluations
 from llama_mapper.domain.mapping.releases.service import ReleaseService
 from llama_mapper.domain.mapping.releases.suites import SuitesByKind
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.identity import open_api_keys
+from llama_mapper.entrypoints.containers.schema_defaults import OwnSchemaReleases
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
+    from llama_mapper.domain.contracts.evolution.versions import SchemaVersions
     from llama_mapper.entrypoints.settings import Settings
 
 
@@ -54,6 +59,7 @@ class Releases:
     observations: Observations
     controller: ReleaseController
     failures: Failures
+    schemas: OwnSchemaReleases
 
     def notes(self) -> Mapping[str, str]:
         """What is wrong with following the releases."""
@@ -68,22 +74,24 @@ def releases_over(
     usual: Mapping[VariantKind, str] | None = None,
     suites: Mapping[VariantKind, ValidationSuite] | None = None,
     evaluations: EvaluationRecords | None = None,
+    schemas: Callable[[], SchemaVersions] = schema_versions,
 ) -> Releases:
     """The releases of a mapping database.
 
     `usual` are the versions that answer where nothing was ever released, `suites` what versions are validated with,
-    `evaluations` where their evaluations are registered.
+    `evaluations` where their evaluations are registered, `schemas` what gives the committed versions of schemas.
     """
     records, failures = SqlReleases(database), Failures()
     ledger = ReleaseLedger(records, clock)
-    admission = Admission(_gates(settings), evaluations)
+    admission = Admission(_gates(settings), SchemaEvaluations(schemas, evaluations))
     observations = Observations(records, on_failure=lambda error: failures.told("counting", error))
+    router = ReleaseRouter(
+        records, observations, usual or {}, on_failure=lambda error: failures.told("following", error)
+    )
     return Releases(
         service=ReleaseService(records, ledger, admission, SuitesByKind(suites or {}), clock),
         experiments=ExperimentService(records, ledger, admission),
-        router=ReleaseRouter(
-            records, observations, usual or {}, on_failure=lambda error: failures.told("following", error)
-        ),
+        router=router,
         observations=observations,
         controller=ReleaseController(
             records,
@@ -93,6 +101,7 @@ def releases_over(
             on_failure=lambda error: failures.told("judging", error),
         ),
         failures=failures,
+        schemas=OwnSchemaReleases(router, observations, records),
     )
 
 
@@ -126,6 +135,8 @@ class OpenReleases:
     releases: ReleaseService
     experiments: ExperimentService
     actor: ReleaseActor
+    schemas: DefaultVersions
+    """Which versions of schemas callers get who name none."""
 
 
 @asynccontextmanager
@@ -139,7 +150,9 @@ async def open_releases(settings: Settings, person: str) -> AsyncIterator[OpenRe
         raise ValidationError("a person's name has 1 to 128 printable characters") from None
     async with open_database(database_for(settings, "mapping")) as database:
         found = releases_over(database, settings)
-        yield OpenReleases(found.service, found.experiments, actor)
+        await found.router.refresh()
+        schemas = DefaultVersions(schema_versions(), found.router.schemas, settings.schema_defaults)
+        yield OpenReleases(found.service, found.experiments, actor, schemas)
 
 
 def _gates(settings: Settings) -> dict[VariantKind, AdmissionGate]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.policy_simulation import PolicySimulator
+    from llama_mapper.entrypoints.schema_defaults import SchemaDefaults, SchemaReleaseLink
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -79,6 +80,9 @@ class Running:
     releases: ReleaseApi | None = None
     experiments: ExperimentApi | None = None
     operator_tenant: str = LOCAL_TENANT
+    schema_defaults: SchemaDefaults | None = None
+    schema_link: SchemaReleaseLink | None = None
+    """Served where the releases of schemas are kept for a front door that runs elsewhere."""
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
     training: TrainingApi | None = None

@@ -16,6 +16,7 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.schema_defaults import linked_schema_releases, running_schema_defaults
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
@@ -38,6 +39,9 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )
+        schema_defaults = await stack.enter_async_context(
+            running_schema_defaults(settings, platform.schemas(), linked_schema_releases(links.schemas()))
+        )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
         fleet = orchestration.fleet()
@@ -59,8 +63,10 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             registry=orchestration.registry(),
             desk=orchestration.desk(),
             operator_tenant=settings.operator_tenant,
+            schema_defaults=schema_defaults,
             notes=lambda: {
                 **detector_notes(pool, fleet),
+                **schema_defaults.notes(),
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
                 **shared.notes(),
@@ -100,6 +106,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_mapping(platform) as mapping,
         running_models(platform, mapping.database()) as models,
         running_training(platform, mapping, models) as training,
+        running_schema_defaults(settings, platform.schemas(), mapping.releases().schemas) as schema_defaults,
     ):
         model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
@@ -113,6 +120,8 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            schema_defaults=schema_defaults,
+            schema_link=mapping.releases().schemas,
             training=training,
             checks=checks,
             notes=lambda: {

@@ -15,7 +15,7 @@ from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
 from llama_mapper.entrypoints.http.headers import header_of
 
 _LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}), keyless=True)
-_LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
+_LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}), over_link=True)
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 

@@ -32,7 +32,8 @@ from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_op
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
 from llama_mapper.entrypoints.http.reviews import review_operations
-from llama_mapper.entrypoints.http.schemas import schema_operations
+from llama_mapper.entrypoints.http.schema_links import schema_link_operations
+from llama_mapper.entrypoints.http.schemas import schema_deployment_operations, schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.http.taxonomies import taxonomy_operations
 from llama_mapper.entrypoints.http.training import training_operations
@@ -94,6 +95,8 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
             lease_s=timeout_s + _LEASE_MARGIN_S,
             keep_s=settings.idempotency_ttl_s,
         ),
+        schemas=platform.schemas(),
+        defaults=running.schema_defaults,
     )
 
 
@@ -120,7 +123,14 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += policy_operations(running.policies)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
-    operations += schema_operations(schema_versions)
+    schemas = running.platform.schemas()
+    operations += schema_operations(schemas, running.schema_defaults)
+    if running.releases is not None and running.schema_defaults is not None:
+        operations += schema_deployment_operations(
+            schemas, running.schema_defaults, running.releases, running.operator_tenant
+        )
+    if running.schema_link is not None:
+        operations += schema_link_operations(running.schema_link)
     if running.costs is not None:
         operations += cost_operations(running.costs)
     if running.validator is not None:
@@ -163,6 +173,7 @@ def monolith_openapi() -> dict[str, Any]:
         *policy_operations(unused),
         *analysis_operations(unused, 0),
         *schema_operations(schema_versions),
+        *schema_deployment_operations(schema_versions, unused, unused, ""),
         *validation_operations(unused, 0),
         *cost_operations(unused),
         *mapping_operations(unused, unused, 0),

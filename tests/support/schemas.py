@@ -1,4 +1,4 @@
-"""A second version of two published schemas, made for tests: the real ones as version 2, and a version 1 before them."""
+"""A second version of two published schemas, for tests: the real ones are version 2, and version 1 stood before them."""
 
 from __future__ import annotations
 

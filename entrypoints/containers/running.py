@@ -22,6 +22,7 @@ from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.kernel.forwarding import Forwarder
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Running:
     schema_defaults: SchemaDefaults | None = None
     schema_link: SchemaReleaseLink | None = None
     """Served where the releases of schemas are kept for a front door that runs elsewhere."""
+    forwarders: Mapping[str, Forwarder] = field(default_factory=dict)
+    """Context → what passes its operations on, at a front door that it does not run behind in this process."""
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
     training: TrainingApi | None = None

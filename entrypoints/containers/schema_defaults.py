@@ -15,7 +15,10 @@ from llama_mapper.domain.mapping.releases.observations import Observations
 from llama_mapper.domain.mapping.releases.ports import CountRecords
 from llama_mapper.domain.mapping.releases.router import ReleaseRouter
 from llama_mapper.domain.mapping.releases.tally import Outcome, Tally
-from llama_mapper.entrypoints.schema_defaults import SchemaDefaults, SchemaReleaseLink, SchemaReleases
+from llama_mapper.entrypoints.schema_defaults import INTERVAL_S, SchemaDefaults, SchemaReleaseLink, SchemaReleases
+
+LINK_INTERVAL_S = 1.0
+"""Between two looks over a link."""
 
 if TYPE_CHECKING:
     from llama_mapper.domain.contracts.evolution.versions import SchemaVersions
@@ -77,13 +80,17 @@ class _LinkedCounts:
 
 @asynccontextmanager
 async def running_schema_defaults(
-    settings: Settings, schemas: Callable[[], SchemaVersions], releases: SchemaReleases
+    settings: Settings,
+    schemas: Callable[[], SchemaVersions],
+    releases: SchemaReleases,
+    *,
+    interval_s: float = INTERVAL_S,
 ) -> AsyncIterator[SchemaDefaults]:
     """The default versions, followed until the end of the block.
 
     Raises `CONFIGURATION_INVALID` if the settings name a version that is not served.
     """
-    defaults = SchemaDefaults(schemas, settings.schema_defaults, releases, JsonSchemaValidity())
+    defaults = SchemaDefaults(schemas, settings.schema_defaults, releases, JsonSchemaValidity(), interval_s=interval_s)
     if settings.schema_defaults:
         _ = defaults.now
     following = [asyncio.create_task(defaults.run())]

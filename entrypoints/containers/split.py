@@ -16,7 +16,11 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
-from llama_mapper.entrypoints.containers.schema_defaults import linked_schema_releases, running_schema_defaults
+from llama_mapper.entrypoints.containers.schema_defaults import (
+    LINK_INTERVAL_S,
+    linked_schema_releases,
+    running_schema_defaults,
+)
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
@@ -40,7 +44,9 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )
         schema_defaults = await stack.enter_async_context(
-            running_schema_defaults(settings, platform.schemas(), linked_schema_releases(links.schemas()))
+            running_schema_defaults(
+                settings, platform.schemas(), linked_schema_releases(links.schemas()), interval_s=LINK_INTERVAL_S
+            )
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
@@ -64,6 +70,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             desk=orchestration.desk(),
             operator_tenant=settings.operator_tenant,
             schema_defaults=schema_defaults,
+            forwarders={"analysis": links.forward_to_analysis(), "mapping": links.forward_to_mapping()},
             notes=lambda: {
                 **detector_notes(pool, fleet),
                 **schema_defaults.notes(),

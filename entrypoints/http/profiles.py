@@ -60,7 +60,7 @@ def in_version(response: Response, model: str, major: int, versions: SchemaVersi
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         response = Response(body, response.status_code, headers)
     others = [header for header in response.raw_headers if header[0] != b"link"]
-    response.raw_headers = [*others, (b"link", _link(model, major))]
+    response.raw_headers[:] = [*others, (b"link", _link(model, major))]  # in place: `response.headers` looks into it
     return response
 
 

@@ -1,4 +1,4 @@
-"""A second version of two published schemas, for tests: the real ones are version 2, and version 1 stood before them."""
+"""A second version of two published schemas, for tests: version 2 are the real ones, and version 1 was before."""
 
 from __future__ import annotations
 

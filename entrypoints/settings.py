@@ -33,6 +33,9 @@ CONFIG_FILE = "llama-mapper.toml"
 _JSON_BYTES_A_CHARACTER = 6  # `\\u00e9`: the longest that JSON makes of a character outside the astral planes
 _BODY_BESIDE_CONTENT = 65_536
 
+SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,64}$")]
+"""A published schema, such as MappingResponse."""
+
 ReleaseKind = Literal["model", "taxonomy", "crosswalk", "schema", "strategy", "prompt"]
 """The values of `VariantKind`, whose module loads slowly, while every command loads this one."""
 
@@ -349,6 +352,11 @@ class Settings(BaseSettings):
 
     release_suite_timeout_s: Annotated[float, Field(ge=1.0, le=600.0)] = 60.0
     """Seconds that it may take for all of them."""
+    schema_defaults: Annotated[dict[SchemaName, Annotated[int, Field(ge=1, le=9999)]], Field(max_length=256)] = Field(
+        default_factory=dict
+    )
+    """The major version that callers get who name none, by schema, where it is not the newest: in a TOML file a table
+    `[schema_defaults]`, in the environment JSON. A completed release of the schema is stronger."""
 
     training_python: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """The Python interpreter, 3.11 or newer, that trains: one with torch and the extra `training`. Unset: this one."""

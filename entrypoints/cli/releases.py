@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import signed, user
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def history(id: Id, as_json: Json = False, data_dir: DataDir = None) -> None:
             event.at.isoformat(timespec="seconds"),
             event.step,
             "" if event.stage is None else str(event.stage + 1),
-            f"{event.who} ({event.door}{', keyless' if event.keyless else ''})",
+            signed(event),
             "; ".join(filter(None, ("[overridden]" if event.override else "", event.note, *event.reasons))),
         )
         for event in found.items
@@ -169,7 +170,6 @@ def run(
     validates: bool = False,
 ) -> Result:
     """What `use` gives on the installation's releases; to validate a version there must be something to try it with."""
-    from llama_mapper.entrypoints.cli.policies import user
     from llama_mapper.entrypoints.containers.releases import open_releases
     from llama_mapper.entrypoints.settings import Settings
 

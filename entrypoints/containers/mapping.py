@@ -41,7 +41,6 @@ from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.release_suites import release_suites
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 from llama_mapper.entrypoints.containers.running import MappingDesks
-from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 shipped_documents = cache(load_raw_catalogue)
 """The shipped documents, read where they are first needed: an installation without uploads never holds them."""
@@ -59,7 +58,9 @@ class MappingContainer(containers.DeclarativeContainer):
         CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
     )
     watch = providers.Dependency(instance_of=ModelWatch)
-    releases = providers.Singleton(releases_over, database, platform.settings, platform.catalogue, platform.clock)
+    releases = providers.Singleton(
+        releases_over, database, platform.settings, platform.catalogue, platform.clock, platform.schemas
+    )
     documents = providers.Singleton(SqlCatalogueDocuments, database)
     tenants = providers.Singleton(
         TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
@@ -85,7 +86,7 @@ class MappingContainer(containers.DeclarativeContainer):
     validator = providers.Singleton(
         Validator,
         catalogue=platform.catalogue,
-        schemas=providers.Object(schema_versions),
+        schemas=platform.schemas,
         models=providers.Callable(published_models),
         checks=validator_checks,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import structlog
 
 from llama_mapper.adapters.mapping.sql_models import SqlModels
 from llama_mapper.adapters.mapping.sql_releases import SqlReleases
+from llama_mapper.domain.contracts.evolution.defaults import DefaultVersions
 from llama_mapper.domain.contracts.releases import ReleaseActor, ReleaseDoor, VariantKind
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ServiceError, ValidationError
@@ -23,17 +24,21 @@ from llama_mapper.domain.mapping.releases.ledger import ReleaseLedger
 from llama_mapper.domain.mapping.releases.observations import Observations
 from llama_mapper.domain.mapping.releases.ports import ValidationSuite
 from llama_mapper.domain.mapping.releases.router import ReleaseRouter
+from llama_mapper.domain.mapping.releases.schemas import SchemaEvaluations
 from llama_mapper.domain.mapping.releases.service import ReleaseService
 from llama_mapper.domain.mapping.releases.suites import SuitesByKind
 from llama_mapper.domain.mapping.releases.versions_here import RegisteredEvaluations, RegistryWatch, VersionsHere
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.identity import open_api_keys
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.schema_defaults import OwnSchemaReleases
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.contracts.catalogue import CatalogueView
+    from llama_mapper.domain.contracts.evolution.versions import SchemaVersions
     from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
     from llama_mapper.domain.mapping.releases.split_stage import SplitStage
     from llama_mapper.entrypoints.settings import Settings
@@ -61,6 +66,7 @@ class Releases:
     observations: Observations
     controller: ReleaseController
     failures: Failures
+    schemas: OwnSchemaReleases
     suites: dict[VariantKind, ValidationSuite]
     """What versions are validated with: filled once there is something that can be tried."""
     watch: RegistryWatch
@@ -79,20 +85,28 @@ class Releases:
         return sum(split.left_out for split in self.splits)
 
 
-def releases_over(database: Database, settings: Settings, catalogue: CatalogueView, clock: Clock) -> Releases:
-    """The releases of a mapping database."""
+def releases_over(
+    database: Database,
+    settings: Settings,
+    catalogue: CatalogueView,
+    clock: Clock,
+    schemas: Callable[[], SchemaVersions] = schema_versions,
+) -> Releases:
+    """The releases of a mapping database; `schemas` gives the committed versions of schemas."""
     records, failures, suites = SqlReleases(database), Failures(), dict[VariantKind, ValidationSuite]()
     models = SqlModels(database)
     registered = ServingModels(models, lambda: catalogue.versions, clock)
     named = [model.release for model in settings.generation if model.release is not None]
     usual = _usual(settings, named)
     ledger = ReleaseLedger(records, clock, usual)
-    admission = Admission(_gates(settings), RegisteredEvaluations(models), VersionsHere(named, registered))
+    evaluations = SchemaEvaluations(schemas, RegisteredEvaluations(models))
+    admission = Admission(_gates(settings), evaluations, VersionsHere(named, registered))
     observations = Observations(records, on_failure=lambda error: failures.told("counting", error))
+    router = ReleaseRouter(records, observations, usual, on_failure=lambda error: failures.told("following", error))
     return Releases(
         service=ReleaseService(records, ledger, admission, SuitesByKind(suites), clock),
         experiments=ExperimentService(records, ledger, admission),
-        router=ReleaseRouter(records, observations, usual, on_failure=lambda error: failures.told("following", error)),
+        router=router,
         observations=observations,
         controller=ReleaseController(
             records,
@@ -104,6 +118,7 @@ def releases_over(database: Database, settings: Settings, catalogue: CatalogueVi
         failures=failures,
         suites=suites,
         watch=RegistryWatch(registered, named),
+        schemas=OwnSchemaReleases(router, observations, records),
     )
 
 
@@ -145,6 +160,8 @@ class OpenReleases:
     releases: ReleaseService
     experiments: ExperimentService
     actor: ReleaseActor
+    schemas: DefaultVersions
+    """Which versions of schemas callers get who name none."""
 
 
 @asynccontextmanager
@@ -165,11 +182,17 @@ async def open_releases(settings: Settings, person: str, *, validates: bool = Fa
 
         async with running_mapping(platform) as mapping:
             await mapping.watch().wait(settings.release_suite_timeout_s)
-            yield OpenReleases(mapping.releases().service, mapping.releases().experiments, actor)
+            yield _opened(mapping.releases(), settings, actor)
         return
     async with open_database(database_for(settings, "mapping")) as database:
         found = releases_over(database, settings, platform.catalogue(), platform.clock())
-        yield OpenReleases(found.service, found.experiments, actor)
+        await found.router.refresh()
+        yield _opened(found, settings, actor)
+
+
+def _opened(found: Releases, settings: Settings, actor: ReleaseActor) -> OpenReleases:
+    schemas = DefaultVersions(schema_versions(), found.router.schemas, settings.schema_defaults)
+    return OpenReleases(found.service, found.experiments, actor, schemas)
 
 
 def _usual(settings: Settings, named: Sequence[str]) -> dict[VariantKind, str]:

@@ -25,7 +25,7 @@ from llama_mapper.entrypoints.cli.main import main
 LARGEST = 4 * 1024 * 1024
 POINTS = ("part", "file", "record", "transaction", "registered")
 _pieces, _upload, _register, _writing = (
-    checked_objects.pieces,
+    checked_objects.pieces,  # type: ignore[attr-defined]  # replaced where it is used
     ModelRegistry.upload,
     ModelRegistry.register,
     Database.writing,

@@ -43,6 +43,8 @@ class VersionsHere:
             )
         if kind is VariantKind.STRATEGY:
             return None if strategy_of(version) else f"{version} is no strategy, such as model-first or cascade@0.8"
+        if kind is VariantKind.SCHEMA:
+            return None  # what is committed of a schema is its evaluation, without which it is not admitted
         return f"versions of a {kind} are not released in this way"
 
 

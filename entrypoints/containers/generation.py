@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.mapping.cascade.ports import CandidateStage
-    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage, told_to_nobody
     from llama_mapper.entrypoints.model_settings import ModelSettings
     from llama_mapper.entrypoints.settings import Settings
 
@@ -36,13 +36,23 @@ def generation_of(
     metrics: PrometheusMetrics | None = None,
     plugins: Mapping[str, Generation] = MappingProxyType({}),
 ) -> FailingOver | None:
-    """The models of the settings as one, counted in `metrics`; None where there are none. Nothing is connected yet.
+    """The models of the settings as one; None where there are none. See `generations_of`."""
+    generations = generations_of(settings, metrics, plugins)
+    return FailingOver(generations) if generations else None
+
+
+def generations_of(
+    settings: Settings,
+    metrics: PrometheusMetrics | None = None,
+    plugins: Mapping[str, Generation] = MappingProxyType({}),
+) -> list[MeteredGeneration]:
+    """The models of the settings in their order, counted in `metrics`. Nothing is connected yet.
 
     `plugins` are models that installed packages bring, by name. Offline only local files are models. Raises
     `CONFIGURATION_INVALID` for a kind whose package is not installed, and for a plugin's model that is not there.
     """
     on_use = None if metrics is None else _counting(metrics)
-    generations = [
+    return [
         MeteredGeneration(
             _made(model, plugins),
             price=TokenPrice(model.prompt_price, model.completion_price),
@@ -52,16 +62,19 @@ def generation_of(
         for model in settings.generation
         if model.kind == "gguf" or not settings.mapping_offline
     ]
-    return FailingOver(generations) if generations else None
 
 
 def model_stage_of(
-    settings: Settings, generation: Generation, taxonomy: Mapping[str, Any], shortlist: CandidateStage | None = None
+    settings: Settings,
+    generation: Generation,
+    taxonomy: Mapping[str, Any],
+    shortlist: CandidateStage | None = None,
+    metrics: PrometheusMetrics | None = None,
 ) -> LabelModelStage:
     """The cascade's stage that asks `generation`; `taxonomy` is a valid document, `shortlist` says among what."""
     from llama_mapper.domain.mapping.generation.definitions import definitions_of
     from llama_mapper.domain.mapping.generation.label_prompt import AnswerForm
-    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage, told_to_nobody
 
     return LabelModelStage(
         generation,
@@ -70,16 +83,23 @@ def model_stage_of(
         shortlist=shortlist,
         candidates=settings.generation_candidates,
         form=AnswerForm(settings.generation_form),
+        on_wrong_answer=told_to_nobody if metrics is None else metrics.on_wrong_answer,
     )
 
 
-def stage_slots(settings: Settings, models: FailingOver | None, plugins: LoadedMappingPlugins) -> tuple[StageSlot, ...]:
+def stage_slots(
+    settings: Settings,
+    models: FailingOver | None,
+    plugins: LoadedMappingPlugins,
+    metrics: PrometheusMetrics | None = None,
+) -> tuple[StageSlot, ...]:
     """The stages besides the shipped ones: plugins' own, then the models, then plugins' fallbacks."""
     slots = [StageSlot(stage) for stage in plugins.stages]
     if models is not None:
         from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
 
-        slots.append(StageSlot(model_stage_of(settings, models, load_raw_catalogue().taxonomy), late=True))
+        stage = model_stage_of(settings, models, load_raw_catalogue().taxonomy, metrics=metrics)
+        slots.append(StageSlot(stage, late=True))
     return (*slots, *[StageSlot(stage, late=True) for stage in plugins.fallbacks])
 
 

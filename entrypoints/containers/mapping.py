@@ -122,7 +122,7 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
     plugins = mapping_plugins_of(settings)
     models = generation_of(settings, platform.metrics(), plugins.generations)
     watch = ModelWatch(models)
-    slots = stage_slots(settings, models, plugins)
+    slots = stage_slots(settings, models, plugins, platform.metrics())
     async with (
         watch.running(),
         running_stages(settings, platform.catalogue(), platform.metrics(), slots) as stages,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -48,7 +49,9 @@ def label_of(prompt: Prompt) -> str:
 async def test_the_chosen_label_is_the_only_candidate_without_probabilities() -> None:
     made: HintedStage = stage(ScriptedGeneration('"B"'))
     (ranking,) = await made.rank([EMAIL], within_s=9)
-    assert ranking == Ranking((Candidate("abuse.hate", 1.0),), None, 10, 2, "scripted/model")
+    asked = made.version.removeprefix("scripted/model@7")
+    identity = f"scripted/model@7{asked}/all"
+    assert ranking == Ranking((Candidate("abuse.hate", 1.0),), None, 10, 2, "scripted/model", identity=identity)
     assert made.stage is MappingStage.MODEL
 
 
@@ -129,7 +132,7 @@ async def test_two_wrong_answers_are_a_fault_that_says_nothing_of_the_label() ->
     generation = ScriptedGeneration('"EMAIL"')
     made = stage(generation)
     (ranking,) = await made.rank([EMAIL], within_s=9)
-    assert ranking == Ranking((), "scripted_invalid_answer", 20, 4, "scripted/model")
+    assert replace(ranking, identity="") == Ranking((), "scripted_invalid_answer", 20, 4, "scripted/model")
     assert len(generation.calls) == 2
     assert made.wrong_answers == 2
 

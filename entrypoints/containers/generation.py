@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.mapping.mapping_plugins import LoadedMappingPlugins
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.mapping.cascade.ports import CandidateStage
-    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage, told_to_nobody
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
     from llama_mapper.entrypoints.model_settings import ModelSettings
     from llama_mapper.entrypoints.settings import Settings
 

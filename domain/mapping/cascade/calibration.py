@@ -65,9 +65,7 @@ class Calibration:
     number_of_categories: int
     combinations: tuple[Combination, ...] = ()
 
-    def measured(
-        self, stages: Collection[MappingStage], identities: Identities = _NO_IDENTITIES
-    ) -> Combination | None:
+    def measured(self, stages: Collection[MappingStage], identities: Identities = _NO_IDENTITIES) -> Combination | None:
         """The combination of the most of these stages, the earlier listed of several; None if none was measured."""
         fitting = [one for one in self.combinations if one.fits(stages, identities)]
         return max(fitting, key=lambda one: len(one.stages), default=None)

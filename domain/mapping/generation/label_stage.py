@@ -154,7 +154,7 @@ class LabelModelStage:
         return [ranked[key] for key in labels]
 
     async def learn_version(self, within_s: float) -> None:
-        """Ask the model for its version, unless it told within the last minute; leave it as it was if it is too slow."""
+        """Ask the model for its version, unless it told within the last minute; too slow, and it stays as it was."""
         now = monotonic()
         if now < self._ask_version_at:
             return

@@ -10,7 +10,7 @@ from typing import Any
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.errors import CatalogueError
 from llama_mapper.domain.mapping.cascade.evidence import category_features, subcategory_features
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic
+from llama_mapper.domain.mapping.isotonic import Isotonic
 
 Identities = Mapping[MappingStage, str]
 """Stage → what exactly ranked, of stages that are not always the same: `Ranking.identity`."""

@@ -22,9 +22,9 @@ from llama_mapper.domain.mapping.cascade.evidence import (
 )
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
 from llama_mapper.domain.mapping.cascade.hints import hint_of
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability
 from llama_mapper.domain.mapping.cascade.ports import Apart, CandidateStage, HintedStage, Ranking
+from llama_mapper.domain.mapping.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 LABELS_A_FAMILY = 60

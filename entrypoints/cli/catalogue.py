@@ -84,7 +84,7 @@ def calibrate(
     ] = False,
     model: Annotated[str | None, typer.Option(help="Measure this model alone, as provenance names it.")] = None,
     limit_labels: Annotated[
-        int | None, typer.Option(min=40, help="Ask models about so many drawn labels. Default: all that are drawn.")
+        int | None, typer.Option(min=20, help="Ask models about so many drawn labels. Default: all that are drawn.")
     ] = None,
     state: Annotated[
         Path | None,

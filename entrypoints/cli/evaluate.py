@@ -64,7 +64,7 @@ def mapping(
     ] = None,
     limit_labels: Annotated[
         int | None,
-        typer.Option(min=40, help="Ask so many drawn labels, and a model no more in each fold's fit. Default: all."),
+        typer.Option(min=20, help="Ask so many drawn labels, and a model no more in each fold's fit. Default: all."),
     ] = None,
     model: Annotated[
         str | None,

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 LOADING_S = 120.0
 """A local model may take so long until it can be asked."""
 
-_POLL_S = 0.1
+AWAY_S = 15.0
+"""A busy server may be silent for so long."""
+
+_POLL_S = 0.25
 
 Advance = Callable[[int, int, str], None]
 
@@ -166,9 +169,9 @@ def embeddings_on_test(settings: Settings) -> Embeddings:
 
 
 async def _ready(generation: MeteredGeneration) -> None:
-    """Wait while a local model is loaded."""
-    until = monotonic() + LOADING_S
+    """Wait while a local model is loaded or a server is silent."""
+    began = monotonic()
     while (fault := await generation.unready()) is not None:
-        if fault is not GenerationFault.MODEL_NOT_LOADED or monotonic() > until:
+        if monotonic() - began > (LOADING_S if fault is GenerationFault.MODEL_NOT_LOADED else AWAY_S):
             raise serving_error(generation.name, fault)
         await asyncio.sleep(_POLL_S)

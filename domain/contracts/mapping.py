@@ -130,7 +130,8 @@ class MappedLabel(Contract):
     suggestions: Annotated[tuple[LabelSuggestion, ...], Field(max_length=3)] = ()
     """Of an abstention: what might be right, likeliest first."""
     faults: Annotated[tuple[ShortText, ...], Field(max_length=8)] = ()
-    """Stages that could not try, each as `stage: reason`; never a part of the label."""
+    """Stages that could not try, each as `stage: reason`, and with the reason `not_calibrated` those whose candidates
+    counted for little because nobody has measured them; never a part of the label."""
     controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
     instead_of: CanonicalId | None = None

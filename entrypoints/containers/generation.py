@@ -39,8 +39,8 @@ _LOADING_POLL_S = 0.05
 class ConfiguredModels:
     """The models of the settings: `released` by the version that releases know them by, `always` the others."""
 
-    released: Mapping[str, Generation]
-    always: tuple[Generation, ...]
+    released: Mapping[str, MeteredGeneration]
+    always: tuple[MeteredGeneration, ...]
 
     def chain(self, release: str | None) -> FailingOver | None:
         """A released model before those that are always asked; None where there is none."""
@@ -79,8 +79,8 @@ def configured_models(
     `CONFIGURATION_INVALID` for a kind whose package is not installed, and for a plugin's model that is not there.
     """
     on_use = None if metrics is None else _counting(metrics)
-    released: dict[str, Generation] = {}
-    always: list[Generation] = []
+    released: dict[str, MeteredGeneration] = {}
+    always: list[MeteredGeneration] = []
     for model in settings.generation:
         if model.kind != "gguf" and settings.mapping_offline:
             continue
@@ -91,6 +91,14 @@ def configured_models(
         else:
             released[model.release] = made
     return ConfiguredModels(released, tuple(always))
+
+
+def generations_of(
+    settings: Settings, plugins: Mapping[str, Generation] = MappingProxyType({})
+) -> tuple[MeteredGeneration, ...]:
+    """All configured models, those that are released first. Nothing is connected yet."""
+    models = configured_models(settings, plugins=plugins)
+    return (*models.released.values(), *models.always)
 
 
 def generation_of(
@@ -110,6 +118,7 @@ def model_stage_of(
     shortlist: CandidateStage | None = None,
     form: str | None = None,
     release: str | None = None,
+    metrics: PrometheusMetrics | None = None,
 ) -> LabelModelStage:
     """The cascade's stage that asks `generation`; `taxonomy` is a valid document, `shortlist` says among what.
 
@@ -117,7 +126,7 @@ def model_stage_of(
     """
     from llama_mapper.domain.mapping.generation.definitions import definitions_of
     from llama_mapper.domain.mapping.generation.label_prompt import AnswerForm
-    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
+    from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage, told_to_nobody
 
     return LabelModelStage(
         generation,
@@ -127,6 +136,7 @@ def model_stage_of(
         candidates=settings.generation_candidates,
         form=AnswerForm(form or settings.generation_form),
         release=release,
+        on_wrong_answer=told_to_nobody if metrics is None else metrics.on_wrong_answer,
     )
 
 
@@ -141,7 +151,11 @@ class ReleasedStages:
 
 
 def released_stages(
-    settings: Settings, models: ConfiguredModels, router: ReleaseRouter, may_answer: Callable[[str], bool]
+    settings: Settings,
+    models: ConfiguredModels,
+    router: ReleaseRouter,
+    may_answer: Callable[[str], bool],
+    metrics: PrometheusMetrics | None = None,
 ) -> ReleasedStages | None:
     """The stage over the models, shared out by model and by form of the prompt; None where there are no models.
 
@@ -162,7 +176,7 @@ def released_stages(
 
     def by_form(generation: Generation, release: str | None = None) -> SplitStage:
         forms = {
-            form.value: model_stage_of(settings, generation, taxonomy, form=form, release=release)
+            form.value: model_stage_of(settings, generation, taxonomy, form=form, release=release, metrics=metrics)
             for form in AnswerForm
         }
         split = SplitStage(

@@ -138,7 +138,7 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
     container = MappingContainer(platform=platform, watch=watch)
     container.validator_checks.override(providers.Object(plugins.checks))
     releases = container.releases()
-    released = released_stages(settings, models, releases.router, releases.watch.may_answer)
+    released = released_stages(settings, models, releases.router, releases.watch.may_answer, platform.metrics())
     slots = stage_slots(None if released is None else released.stage, plugins)
     async with (
         watch.running(),

@@ -15,19 +15,20 @@ from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
 from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
-from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, nothing_known
+from llama_mapper.domain.mapping.cascade.hints import hint_of
+from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, not_calibrated, nothing_known
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.cascade.ports import Candidate, CandidateStage, HintedStage, Ranking, SharedStage
-from llama_mapper.domain.mapping.costs.spending import Amount, nanodollars
+from llama_mapper.domain.mapping.costs.spending import NANO, Amount, nanodollars
 from llama_mapper.domain.mapping.labels import LabelKey
 
 DEFAULT_THRESHOLD = 0.6
 BUDGET_USED_UP = "budget_used_up"
 """The fault of a stage that is passed over since the tenant's budget permits no model."""
+NOT_CALIBRATED = "not_calibrated"
+"""Said of a stage whose ranking counted for little, since the calibration does not have it."""
 
 _GRACE_S = 0.25
-_RANK_OFFSET = 60
-"""Reciprocal rank fusion's constant: Cormack, Clarke and Büttcher 2009."""
 _FAULT = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -57,7 +58,8 @@ class CascadeTerms:
 
 @dataclass(frozen=True, slots=True)
 class CascadeAnswer:
-    """What the stages make of a label; `faults` name the stages that could not try, as `stage: reason`."""
+    """What the stages make of a label; `faults` name the stages that could not try, as `stage: reason`, and with
+    `not_calibrated` those that nobody has measured."""
 
     decision: Decision
     faults: tuple[str, ...] = ()
@@ -146,7 +148,7 @@ class Cascade:
             if not unsure:
                 break
             asked = [keys[number] for number in unsure]
-            hints = [_best(rows[number].values()) for number in unsure]
+            hints = [hint_of(rows[number].values()) for number in unsure]
             columns = await asyncio.gather(
                 *[
                     _passed_over(asked)
@@ -164,7 +166,10 @@ class Cascade:
         answers = {
             key: CascadeAnswer(
                 decide(judgements[number], threshold),
-                tuple(f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None),
+                (
+                    *[f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None],
+                    *[f"{stage.value}: {NOT_CALIBRATED}" for stage in not_calibrated(rows[number], self._calibration)],
+                ),
             )
             for number, key in enumerate(keys)
             if judgements
@@ -216,6 +221,8 @@ class Cascade:
         prompt_tokens = sum(ranking.prompt_tokens for ranking in fresh)
         completion_tokens = sum(ranking.completion_tokens for ranking in fresh)
         self._metrics.on_stage_asked(name.value, len(fresh), seconds, prompt_tokens, completion_tokens)
+        if cost := sum(amount.nanodollars for _, amount in _spent(fresh)):
+            self._metrics.on_stage_cost(name.value, cost / NANO)
         for fault in {ranking.fault for ranking in fresh if ranking.fault is not None}:
             self._metrics.on_stage_fault(name.value, fault, sum(ranking.fault == fault for ranking in fresh))
 
@@ -280,16 +287,6 @@ def _uses(
             )
         )
     return uses
-
-
-def _best(rankings: Iterable[Ranking]) -> Ranking:
-    """The candidates of the stages so far, by their place in each: what a stage that is asked later may start from."""
-    places: dict[str, float] = {}
-    for ranking in rankings:
-        for place, one in enumerate(ranking.candidates):
-            places[one.canonical] = places.get(one.canonical, 0.0) + 1.0 / (_RANK_OFFSET + place)
-    ordered = sorted(places.items(), key=lambda each: (-each[1], each[0]))
-    return Ranking(tuple(Candidate(canonical, score) for canonical, score in ordered))
 
 
 def _spent(rankings: Iterable[Ranking]) -> tuple[tuple[str, Amount], ...]:

@@ -42,6 +42,9 @@ class Ranking:
     """The model that answered, where one was asked: `vllm/llama3`."""
     microdollars: Decimal = Decimal(0)
     """What asking cost, in millionths of a US dollar."""
+    identity: str = ""
+    """Of a stage that is not always the same: model, version, adapter weights and question. How far such a ranking can
+    be trusted was measured for this identity or not at all."""
     lasting: bool = True
     """Whether it may be remembered for the label and the version that was to answer it."""
 

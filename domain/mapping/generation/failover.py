@@ -64,6 +64,10 @@ class FailingOver:
         """The versions of all, in order, separated by commas."""
         return ",".join([await place.generation.model_version() for place in self._places])
 
+    async def model_versions(self) -> dict[str, str]:
+        """See `SeveralModels.model_versions`."""
+        return {place.generation.name: await place.generation.model_version() for place in self._places}
+
     async def unready(self) -> GenerationFault | None:
         """None if one can be asked, else why the first cannot."""
         faults = [await place.generation.unready() for place in self._places]

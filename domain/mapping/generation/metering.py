@@ -53,6 +53,11 @@ class MeteredGeneration:
         """The other's."""
         return self._generation.name
 
+    @property
+    def price(self) -> TokenPrice:
+        """What its tokens cost."""
+        return self._price
+
     async def model_version(self) -> str:
         """The other's, and the adapter's name after a `+`."""
         version = await self._generation.model_version()

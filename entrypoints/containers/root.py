@@ -63,6 +63,7 @@ async def running_monolith(
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            monitoring=mapping.monitoring(),
             models=models.registry(),
             mapping_desks=mapping.desks(),
             assessments=chain.service(),

@@ -23,6 +23,7 @@ from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
+from llama_mapper.entrypoints.http.monitoring import monitoring_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
@@ -123,6 +124,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     operations += schema_operations(schema_versions)
     if running.costs is not None:
         operations += cost_operations(running.costs)
+    if running.monitoring is not None:
+        operations += monitoring_operations(running.monitoring, running.operator_tenant)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -165,6 +168,7 @@ def monolith_openapi() -> dict[str, Any]:
         *schema_operations(schema_versions),
         *validation_operations(unused, 0),
         *cost_operations(unused),
+        *monitoring_operations(unused, ""),
         *mapping_operations(unused, unused, 0),
         *model_operations(unused, "", 0, 0.0),
         *release_operations(unused, ""),

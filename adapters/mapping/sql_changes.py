@@ -24,6 +24,9 @@ from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.monitoring.windows import Span
 
 _MARK = MONITORING_MARKS.c
+_COLUMNS = frozenset(
+    ("tenant_id", "at", "step", "kind", "name", "version", "percent", "canonical", "settles", "value")
+)
 _LENGTH = 256
 _DOCUMENTS = {
     "vocabulary": ChangeKind.VOCABULARY,
@@ -57,9 +60,10 @@ class SqlChanges:
                     wanted.append(table.c.tenant_id.in_(both))
                 if table is MONITORING_MARKS:
                     wanted.append(_MARK.is_first.is_(False))
-                rows = (
-                    await connection.execute(select(table).where(*wanted).order_by(at.desc()).limit(limit))
-                ).mappings()
+                # Never whole rows: a document's content may be long.
+                columns = [column for column in table.c if column.name in _COLUMNS]
+                chosen = select(*columns).where(*wanted).order_by(at.desc()).limit(limit)
+                rows = (await connection.execute(chosen)).mappings()
                 found += [told(row) for row in rows]
         found.sort(key=lambda one: (one.at, one.kind, one.subject), reverse=True)
         return found[:limit]

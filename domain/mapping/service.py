@@ -34,7 +34,7 @@ from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
-from llama_mapper.domain.mapping.monitoring.observed import Answered, Asked, Observed, answered_by, asked_of
+from llama_mapper.domain.mapping.monitoring.observed import Answered, Asked, Observed, abstains, answered_by, asked_of
 from llama_mapper.domain.mapping.ports import ReviewQueue
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
@@ -114,7 +114,8 @@ class MappingService:
             used, asked = found.used, asked_of(keys, found)
             answers = dict(zip(keys, found.answers, strict=True))
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
-        given = self._count(mapped.labels)
+        given = answered_by(mapped.labels)
+        self._count(given)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
@@ -167,7 +168,8 @@ class MappingService:
             if start:
                 await asyncio.sleep(0)
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
-        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
+        given = answered_by(mappings)
+        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
         used: tuple[StageUse, ...] = ()
         asked: Asked | None = None
         if unknown_at and self._cascade is not None:
@@ -176,15 +178,16 @@ class MappingService:
             used, asked = found.used, asked_of(keys, found)
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
+            given = answered_by(map(mappings.__getitem__, unknown_at), besides=given)
         if request.min_confidence is not None:
             mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
-        given = self._count(mappings)
+            given = answered_by(mappings)
+        self._count(given)
         compute_ms = (perf_counter() - started) * 1e3
         self._spent(tenant_id, len(mappings), compute_ms, used)
         self._observe(tenant_id, given, compute_ms, asked)
-        # Whether anything abstained was known before a confidence was asked for, which may make more of them.
-        may_abstain = unknown_at or request.min_confidence is not None
-        if may_abstain and (unknown := unknown_labels(mappings)):
+        if abstains(given):
+            unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
@@ -228,14 +231,12 @@ class MappingService:
         permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
         return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
 
-    def _count(self, mapped: Sequence[MappedLabel]) -> Mapping[Answered, int]:
-        given = answered_by(mapped)
+    def _count(self, given: Mapping[Answered, int]) -> None:
         by_stage: dict[MappingStage, int] = {}
         for (stage, *_), labels in given.items():
             by_stage[stage] = by_stage.get(stage, 0) + labels
         for stage, labels in by_stage.items():
             self._metrics.on_labels_mapped(stage.value, labels)
-        return given
 
     def _observe(self, tenant_id: str, given: Mapping[Answered, int], compute_ms: float, asked: Asked | None) -> None:
         if self._windows is not None:

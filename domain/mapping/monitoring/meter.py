@@ -37,7 +37,7 @@ class WindowMeter:
     A window is written whole, again and again while it is open, under this process's name and a number that grows:
     writing one twice counts once. One that is over and written is forgotten here; where more than 4,000 windows are
     held, so are others that are written, and what comes later for them is counted under a new name. While the store is
-    away windows go on being held; calls of tenants for which there is no room are dropped and counted in `dropped`.
+    away windows go on being held; what there is no room for is dropped, and counted in `dropped` by window.
     """
 
     def __init__(
@@ -87,14 +87,18 @@ class WindowMeter:
 
     def _fold(self) -> None:
         waiting, self._waiting, self._distinct = self._waiting, [], 0
+        # First together what belongs to one window, for a busy one has thousands of calls that are much alike.
+        minutes: dict[tuple[str, int], list[Observed]] = {}
         for tenant_id, at, observed in waiting:
-            call = Tally()
-            count_into(call, observed, self._vendors)
+            minutes.setdefault((tenant_id, int(at) // Width.MINUTE * Width.MINUTE), []).append(observed)
+        for (tenant_id, start), calls in minutes.items():
+            tally = Tally()
+            count_into(tally, calls, self._vendors)
             for owner in (tenant_id, EVERYONE):
                 for width in Width:
-                    self._add(owner, width, int(at) // width * width, call)
+                    self._add(owner, width, start // width * width, tally)
 
-    def _add(self, owner: str, width: Width, start: int, call: Tally) -> None:
+    def _add(self, owner: str, width: Width, start: int, counted: Tally) -> None:
         key = (owner, width, start)
         window = self._open.get(key)
         if window is None:
@@ -104,7 +108,7 @@ class WindowMeter:
                 self.dropped += 1
                 return
             window = self._open[key] = _Open(new_id("writer"), Tally())
-        window.tally.add(call)
+        window.tally.add(counted)
         window.sequence += 1
 
     def _forget(self) -> None:

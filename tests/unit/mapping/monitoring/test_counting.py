@@ -60,8 +60,7 @@ def _call(*labels: MappedLabel, seconds: float = 0.001) -> Observed:
 
 def _tally(*calls: Observed) -> Tally:
     tally = Tally()
-    for call in calls:
-        count_into(tally, call, VENDORS)
+    count_into(tally, calls, VENDORS)
     return tally
 
 

@@ -321,3 +321,32 @@ MONITORING_MARKS = Table(
     Column("is_first", Boolean, nullable=False),
 )
 """What ran since when: versions, and digests of settings. It only grows; its rows are everyone's."""
+
+SERVER_STEPS = Table(
+    "model_server_steps",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("of", BigInteger, nullable=False),
+    Column("server", ExactText, nullable=False),
+    Column("model", ExactText, nullable=False),
+    Column("action", ExactText, nullable=False),
+    Column("state", ExactText, nullable=False),
+    Column("code", ExactText, nullable=False),
+    Column("who", ExactText, nullable=False),
+    Column("door", ExactText, nullable=False),
+    Column("keyless", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", ExactText, nullable=False),
+    Index("model_server_steps_server", "server", "number"),
+)
+"""One row a step, of no tenant, never changed: when it is begun, and with `of` pointing there when it has ended."""
+
+MODEL_USES = Table(
+    "model_uses",
+    METADATA,
+    Column("process", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("version", ExactText, primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+)
+"""Which versions of the installation's models a running process answers with, and when it last said so."""

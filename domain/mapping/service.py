@@ -27,7 +27,7 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
-from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
@@ -35,7 +35,8 @@ from llama_mapper.domain.mapping.labelling import answered, map_findings, map_la
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
 from llama_mapper.domain.mapping.monitoring.observed import Answered, Asked, Observed, abstains, answered_by, asked_of
-from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
+from llama_mapper.domain.mapping.releases.routing import SERVED, Served
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
 
@@ -46,6 +47,15 @@ _SPLIT_NAME = "crosswalk"
 
 TrafficShare = Callable[[str, str, str], int]
 """(tenant, name of what is split, key of the request) → a number from 0 to 99."""
+
+
+StageWarning = Callable[[MappingStage], str | None]
+"""What is to be said of the models behind a stage's answers, if anything."""
+
+
+def no_warning(_: MappingStage) -> str | None:
+    """For installations whose models nobody registers."""
+    return None
 
 
 def no_share(_: str, __: str, ___: str) -> int:
@@ -70,15 +80,17 @@ class MappingService:
         tenants: TenantCatalogues | None = None,
         share: TrafficShare = no_share,
         meter: CostMeter | None = None,
-        cascade: Cascade | None = None,
+        cascade: UnknownLabels | None = None,
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
+        warning: StageWarning = no_warning,
         windows: WindowMeter | None = None,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
         `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
-        `may_ask_models` says whether a tenant's budget permits language models.
+        `may_ask_models` says whether a tenant's budget permits language models. What `warning`
+        says of a stage is on the provenance.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -91,6 +103,7 @@ class MappingService:
         self._may_ask_models = may_ask_models
         self._windows = windows
         self._metrics = metrics or NoMappingMetrics()
+        self._warning = warning
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
@@ -110,7 +123,8 @@ class MappingService:
                 for label in mapped.labels
                 if label.abstained and not label.suggestions
             ]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            served = Served(tenant_id, analysis.request_id)
+            found = await self._ask(served, keys, request.strategy, request.min_confidence)
             used, asked = found.used, asked_of(keys, found)
             answers = dict(zip(keys, found.answers, strict=True))
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
@@ -151,7 +165,7 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
-                *_provenance(used),
+                *_provenance(used, self._warning),
             ),
         )
 
@@ -160,7 +174,8 @@ class MappingService:
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
-        view = await self._view(tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        request_key = f"{first.vendor}/{first.vendor_version or ''}/{first.label}"
+        view = await self._view(tenant_id, request_key)
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
@@ -174,7 +189,8 @@ class MappingService:
         asked: Asked | None = None
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            served = Served(tenant_id, request_key)
+            found = await self._ask(served, keys, request.strategy, request.min_confidence)
             used, asked = found.used, asked_of(keys, found)
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
@@ -194,7 +210,7 @@ class MappingService:
             version_info=_with_model(view.version_info(self._service_version, editions.text), used),
             processing_time_ms=(perf_counter() - started) * 1e3,
             token_usage=_tokens(used),
-            provenance=_provenance(used),
+            provenance=_provenance(used, self._warning),
         )
 
     async def reviews(
@@ -221,15 +237,21 @@ class MappingService:
 
     async def _ask(
         self,
-        tenant_id: str,
+        served: Served,
         keys: Sequence[LabelKey],
         strategy: MappingStrategy | None,
         min_confidence: float | None,
     ) -> CascadeAnswers:
         if self._cascade is None:
             return CascadeAnswers((), ())
-        permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
-        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+        permitted = self._may_ask_models is None or self._may_ask_models(served.tenant_id)
+        token = SERVED.set(served)
+        try:
+            return await self._cascade.answer(
+                keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted
+            )
+        finally:
+            SERVED.reset(token)
 
     def _count(self, given: Mapping[Answered, int]) -> None:
         by_stage: dict[MappingStage, int] = {}
@@ -287,17 +309,22 @@ def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
     )
 
 
-def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
+def _provenance(used: Sequence[StageUse], warning: StageWarning) -> tuple[ProvenanceEntry, ...]:
     return tuple(
         ProvenanceEntry(
             stage="mapping",
             component=f"{use.stage.value}_stage",
             version=use.version[:128],
             duration_ms=use.seconds * 1e3,
-            detail=f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered",
+            detail=_detail(use, warning(use.stage)),
         )
         for use in used
     )
+
+
+def _detail(use: StageUse, warning: str | None) -> str:
+    asked = f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered"
+    return asked if warning is None else f"{asked}; {warning}"[:512]
 
 
 def _required(tenant_id: str | None) -> str:

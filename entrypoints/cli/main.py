@@ -22,6 +22,7 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    model_servers,
     models,
     monitor,
     openapi,
@@ -54,6 +55,10 @@ app.command("openapi")(openapi.openapi)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)
+models.app.command("servers")(model_servers.servers)
+models.app.command("load")(model_servers.load)
+models.app.command("unload")(model_servers.unload)
+models.app.command("statistics")(model_servers.statistics)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")

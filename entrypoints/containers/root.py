@@ -11,7 +11,8 @@ from llama_mapper.entrypoints.containers.assessment import running_assessment
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.jobs import running_jobs
 from llama_mapper.entrypoints.containers.mapping import running_mapping
-from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+from llama_mapper.entrypoints.containers.model_servers import running_model_servers
+from llama_mapper.entrypoints.containers.models import running_models, running_uses
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
@@ -24,6 +25,7 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.schema_defaults import running_schema_defaults
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.containers.training import running_training
 from llama_mapper.entrypoints.settings import Settings
@@ -45,9 +47,15 @@ async def running_monolith(
         analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
         models = await stack.enter_async_context(running_models(platform, mapping.database()))
-        model_gauges(platform.metrics(), models.serving())
+        in_service = await stack.enter_async_context(running_uses(platform, mapping, models))
+        servers = await stack.enter_async_context(
+            running_model_servers(settings, mapping.database(), platform.metrics())
+        )
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
+        )
+        schema_defaults = await stack.enter_async_context(
+            running_schema_defaults(settings, platform.schemas(), mapping.releases().schemas)
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
@@ -65,6 +73,7 @@ async def running_monolith(
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
             models=models.registry(),
+            model_servers=servers.desk,
             mapping_desks=mapping.desks(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
@@ -78,6 +87,7 @@ async def running_monolith(
             desk=orchestration.desk(),
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            schema_defaults=schema_defaults,
             operator_tenant=settings.operator_tenant,
             notes=lambda: {
                 **detector_notes(pool, fleet),
@@ -86,7 +96,10 @@ async def running_monolith(
                 **mapping.watch().notes(),
                 **shared.notes(),
                 **models.serving().notes(),
+                **in_service.notes(),
+                **servers.notes(),
                 **mapping.releases().notes(),
+                **schema_defaults.notes(),
                 **mapping.stages().notes(),
             },
             wait_for_detectors=pool.wait_ready,

@@ -13,6 +13,7 @@ from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
+from llama_mapper.domain.contracts.model_servers import ModelServerApi
 from llama_mapper.domain.contracts.monitoring import MonitoringApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
@@ -23,6 +24,7 @@ from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.kernel.forwarding import Forwarder
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.policy_simulation import PolicySimulator
+    from llama_mapper.entrypoints.schema_defaults import SchemaDefaults, SchemaReleaseLink
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -74,6 +77,7 @@ class Running:
     costs: CostApi | None = None
     monitoring: MonitoringApi | None = None
     models: ModelRegistry | None = None
+    model_servers: ModelServerApi | None = None
     mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None
@@ -81,6 +85,11 @@ class Running:
     releases: ReleaseApi | None = None
     experiments: ExperimentApi | None = None
     operator_tenant: str = LOCAL_TENANT
+    schema_defaults: SchemaDefaults | None = None
+    schema_link: SchemaReleaseLink | None = None
+    """Served where the releases of schemas are kept for a front door that runs elsewhere."""
+    forwarders: Mapping[str, Forwarder] = field(default_factory=dict)
+    """Context → what passes its operations on, at a front door that it does not run behind in this process."""
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
     training: TrainingApi | None = None

@@ -16,6 +16,11 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.schema_defaults import (
+    LINK_INTERVAL_S,
+    linked_schema_releases,
+    running_schema_defaults,
+)
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
@@ -38,6 +43,11 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )
+        schema_defaults = await stack.enter_async_context(
+            running_schema_defaults(
+                settings, platform.schemas(), linked_schema_releases(links.schemas()), interval_s=LINK_INTERVAL_S
+            )
+        )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
         fleet = orchestration.fleet()
@@ -59,8 +69,11 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             registry=orchestration.registry(),
             desk=orchestration.desk(),
             operator_tenant=settings.operator_tenant,
+            schema_defaults=schema_defaults,
+            forwarders={"analysis": links.forward_to_analysis(), "mapping": links.forward_to_mapping()},
             notes=lambda: {
                 **detector_notes(pool, fleet),
+                **schema_defaults.notes(),
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
                 **shared.notes(),
@@ -90,7 +103,8 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
 async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     """The mapping context alone."""
     from llama_mapper.entrypoints.containers.mapping import running_mapping
-    from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+    from llama_mapper.entrypoints.containers.model_servers import running_model_servers
+    from llama_mapper.entrypoints.containers.models import running_models, running_uses
     from llama_mapper.entrypoints.containers.training import running_training
 
     platform = PlatformContainer(settings=settings)
@@ -99,9 +113,11 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,
         running_models(platform, mapping.database()) as models,
+        running_uses(platform, mapping, models) as in_service,
+        running_model_servers(settings, mapping.database(), platform.metrics()) as servers,
         running_training(platform, mapping, models) as training,
+        running_schema_defaults(settings, platform.schemas(), mapping.releases().schemas) as schema_defaults,
     ):
-        model_gauges(platform.metrics(), models.serving())
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
         yield Running(
@@ -111,9 +127,12 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
             models=models.registry(),
+            model_servers=servers.desk,
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            schema_defaults=schema_defaults,
+            schema_link=mapping.releases().schemas,
             training=training,
             checks=checks,
             notes=lambda: {
@@ -121,6 +140,8 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
                 **mapping.watch().notes(),
                 **mapping.stages().notes(),
                 **models.serving().notes(),
+                **in_service.notes(),
+                **servers.notes(),
                 **mapping.releases().notes(),
             },
             mapping_desks=mapping.desks(),

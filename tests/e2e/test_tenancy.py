@@ -45,13 +45,14 @@ BUDGET = {("put", "/v1/costs/budget"), ("delete", "/v1/costs/budget")}
 REFERENCE = {("put", "/v1/monitoring/reference"), ("delete", "/v1/monitoring/reference")}
 BESIDE = {place for place in OPERATIONS if place[1].startswith(tuple(TESTED_BESIDE))}
 RELEASES = sorted(place for place in OPERATIONS if place[1].startswith(("/v1/releases", "/v1/experiments")))
+MODEL_SERVERS = sorted(place for place in OPERATIONS if place[1].startswith("/v1/model-servers"))
 REGISTRY = sorted(place for place in OPERATIONS if "/detectors" in place[1] and place != ("get", "/v1/detectors"))
-OPERATORS = {*RELEASES, *REGISTRY}
+OPERATORS = {*RELEASES, *REGISTRY, *MODEL_SERVERS}
 BY_ID = sorted(place for place in OPERATIONS if "{" in place[1] and place not in {*OPERATORS, *BESIDE, *PUBLIC_BY_ID})
 LISTS = sorted(
     place
     for place in OPERATIONS
-    if place[0] == "get" and "{" not in place[1] and place not in RELEASES and ":" not in place[1]
+    if place[0] == "get" and "{" not in place[1] and place not in {*RELEASES, *MODEL_SERVERS} and ":" not in place[1]
 )
 OWN_BODY = sorted(
     place for place in OPERATIONS if place[0] == "post" and "{" not in place[1] and place not in {*OPERATORS, *BESIDE}
@@ -194,6 +195,13 @@ def test_only_the_operator_may_use_releases(house: House) -> None:
     for place in RELEASES:
         refused = sent(house.beta, place, {"id": "release_nobody"})
         assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
+
+
+def test_only_the_operator_may_use_model_servers(house: House) -> None:
+    for place in MODEL_SERVERS:
+        refused = sent(house.beta, place, {"server": "gpu", "model": "llama3_mapper"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
+    assert len(MODEL_SERVERS) == 6
 
 
 def test_a_budget_is_a_tenants_own(house: House) -> None:

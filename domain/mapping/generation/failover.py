@@ -16,6 +16,7 @@ _SHARE = 2 / 3
 _OF_THE_SERVER = frozenset(
     {
         GenerationFault.UNAVAILABLE,
+        GenerationFault.TLS_FAILED,
         GenerationFault.MODEL_NOT_LOADED,
         GenerationFault.OVERLOADED,
         GenerationFault.TIMEOUT,

@@ -14,6 +14,8 @@ class GenerationFault(StrEnum):
 
     UNAVAILABLE = "unavailable"
     """No connection, or the server says that it is not ready."""
+    TLS_FAILED = "tls_failed"
+    """No encrypted connection: a certificate that is not trusted, here or there, or a server without TLS."""
     MODEL_NOT_LOADED = "model_not_loaded"
     ADAPTER_NOT_FOUND = "adapter_not_found"
     TIMEOUT = "timeout"

@@ -60,15 +60,20 @@ class EmbeddingStage:
         """Have the vectors of the known texts in the index; raise what the model or the index raises."""
         try:
             if not await self._index.holds(self._held):
-                texts = [spelled_out(reference.text, self._abbreviations) for reference in self._references]
-                distinct = list(dict.fromkeys(texts))
-                vectors = await self._embeddings.embed(distinct, within_s=_PREPARING_S)
-                by_text = dict(zip(distinct, vectors, strict=True))
-                await self._index.replace(self._held, [by_text[text] for text in texts])
+                async with self._index.turn():
+                    if not await self._index.holds(self._held):
+                        await self._make()
         except ServiceError as error:
             self._fault = error.error_code.value.lower()
             raise
         self._fault = None
+
+    async def _make(self) -> None:
+        texts = [spelled_out(reference.text, self._abbreviations) for reference in self._references]
+        distinct = list(dict.fromkeys(texts))
+        vectors = await self._embeddings.embed(distinct, within_s=_PREPARING_S)
+        by_text = dict(zip(distinct, vectors, strict=True))
+        await self._index.replace(self._held, [by_text[text] for text in texts])
 
     async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
         """One ranking a label; codes that only their vendor understands get none."""
@@ -85,6 +90,10 @@ class EmbeddingStage:
             found = await self._index.nearest(self._held, vectors, _NEAREST, within_s=remaining_s) if distinct else ()
         except ServiceError as error:
             return [Ranking(fault=error.error_code.value.lower())] * len(labels)
+        if self._references and not all(found):
+            # A shared index has forgotten this version: to say nothing would look like having no idea.
+            self._fault = "not_ready"
+            return [Ranking(fault=self._fault)] * len(labels)
         by_text = {text: self._ranking(near, ()) for text, near in zip(distinct, found, strict=True)}
         for number, text in zip(told, texts, strict=True):
             rankings[number] = by_text[text]

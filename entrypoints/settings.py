@@ -225,6 +225,15 @@ class Settings(BaseSettings):
     mapping_calibration: Path | None = None
     """File of a calibration that `llama-mapper catalogue calibrate` wrote. Unset: the shipped one."""
 
+    monitoring_reference_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """Days that a tenant's mapping of today is compared with, where the tenant set no reference."""
+
+    monitoring_minimum_labels: Annotated[int, Field(ge=10, le=10_000_000)] = 500
+    """Labels of today and of the reference below which nothing is said of drift."""
+
+    monitoring_instances: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Processes that map, for what utilisation and capacity are told in."""
+
     batch_limit: Annotated[int, Field(ge=1, le=BATCH_LIMIT)] = 1_000
     """Items that a batch may have."""
 

@@ -276,6 +276,52 @@ TRAINING_AGENDA = Table(
 """Training jobs that have not ended: ids and times only. It is read to learn the tenant, so that row-level security
 cannot apply. Owner and lease are null where nobody holds the job."""
 
+MONITORING_WINDOWS = Table(
+    "monitoring_windows",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("width", BigInteger, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("writer", ExactText, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("counts", ExactText, nullable=False),
+)
+"""What a writer has counted of a window so far, as JSON; a later `sequence` takes an earlier one's place. `width` is in
+seconds, `start` in seconds since 1970-01-01, UTC."""
+
+MONITORING_REFERENCES = Table(
+    "monitoring_references",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", ExactText, nullable=False),
+)
+
+MONITORING_ALERTS = Table(
+    "monitoring_alerts",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("kind", ExactText, primary_key=True),
+    Column("subject", ExactText, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+)
+
+MONITORING_MARKS = Table(
+    "monitoring_marks",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("value", ExactText, nullable=False),
+    Column("is_first", Boolean, nullable=False),
+)
+"""What ran since when: versions, and digests of settings. It only grows; its rows are everyone's."""
+
 SERVER_STEPS = Table(
     "model_server_steps",
     METADATA,

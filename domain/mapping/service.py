@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
@@ -34,6 +33,8 @@ from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
+from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
+from llama_mapper.domain.mapping.monitoring.observed import Answered, Asked, Observed, abstains, answered_by, asked_of
 from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
 from llama_mapper.domain.mapping.releases.routing import SERVED, Served
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
@@ -83,6 +84,7 @@ class MappingService:
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
         warning: StageWarning = no_warning,
+        windows: WindowMeter | None = None,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
@@ -99,6 +101,7 @@ class MappingService:
         self._meter = meter
         self._cascade = cascade
         self._may_ask_models = may_ask_models
+        self._windows = windows
         self._metrics = metrics or NoMappingMetrics()
         self._warning = warning
 
@@ -113,6 +116,7 @@ class MappingService:
         editions = view.editions.named(request.frameworks)
         mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
         used: tuple[StageUse, ...] = ()
+        asked: Asked | None = None
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
@@ -121,16 +125,18 @@ class MappingService:
             ]
             served = Served(tenant_id, analysis.request_id)
             found = await self._ask(served, keys, request.strategy, request.min_confidence)
-            used = found.used
+            used, asked = found.used, asked_of(keys, found)
             answers = dict(zip(keys, found.answers, strict=True))
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
-        self._count(mapped.labels)
+        given = answered_by(mapped.labels)
+        self._count(given)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
         self._spent(tenant_id, len(mapped.labels), compute_ms, used)
+        self._observe(tenant_id, given, compute_ms, asked)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -177,20 +183,27 @@ class MappingService:
             if start:
                 await asyncio.sleep(0)
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
-        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
+        given = answered_by(mappings)
+        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
         used: tuple[StageUse, ...] = ()
+        asked: Asked | None = None
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
             served = Served(tenant_id, request_key)
             found = await self._ask(served, keys, request.strategy, request.min_confidence)
-            used = found.used
+            used, asked = found.used, asked_of(keys, found)
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
+            given = answered_by(map(mappings.__getitem__, unknown_at), besides=given)
         if request.min_confidence is not None:
             mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
-        self._count(mappings)
-        self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
-        if unknown := unknown_labels(mappings):
+            given = answered_by(mappings)
+        self._count(given)
+        compute_ms = (perf_counter() - started) * 1e3
+        self._spent(tenant_id, len(mappings), compute_ms, used)
+        self._observe(tenant_id, given, compute_ms, asked)
+        if abstains(given):
+            unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
@@ -240,9 +253,16 @@ class MappingService:
         finally:
             SERVED.reset(token)
 
-    def _count(self, mapped: Sequence[MappedLabel]) -> None:
-        for stage, labels in Counter([label.stage for label in mapped]).items():
+    def _count(self, given: Mapping[Answered, int]) -> None:
+        by_stage: dict[MappingStage, int] = {}
+        for (stage, *_), labels in given.items():
+            by_stage[stage] = by_stage.get(stage, 0) + labels
+        for stage, labels in by_stage.items():
             self._metrics.on_labels_mapped(stage.value, labels)
+
+    def _observe(self, tenant_id: str, given: Mapping[Answered, int], compute_ms: float, asked: Asked | None) -> None:
+        if self._windows is not None:
+            self._windows.record(tenant_id, Observed(given, compute_ms / 1e3, asked))
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
         """See `MappingApi.frameworks`."""

@@ -24,6 +24,7 @@ from llama_mapper.entrypoints.cli import (
     labels,
     model_servers,
     models,
+    monitor,
     openapi,
     plugins,
     policies,
@@ -74,6 +75,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.app, name="models")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(releases.app, name="releases")
 app.add_typer(experiments.app, name="experiments")
 train.app.add_typer(training_jobs.app, name="jobs")

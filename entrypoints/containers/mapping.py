@@ -10,7 +10,9 @@ from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
 from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
+from llama_mapper.adapters.mapping.sql_changes import SqlChanges
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
+from llama_mapper.adapters.mapping.sql_monitoring import SqlMonitoring
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
 from llama_mapper.domain.contracts.published import models as published_models
@@ -19,6 +21,9 @@ from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
 from llama_mapper.domain.mapping.models.uses import ModelWarnings
+from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
+from llama_mapper.domain.mapping.monitoring.service import MonitoringService
+from llama_mapper.domain.mapping.monitoring.watching import MonitoringWatch
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.ports import UnknownLabels
 from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
@@ -37,6 +42,7 @@ from llama_mapper.entrypoints.containers.generation import (
 )
 from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
 from llama_mapper.entrypoints.containers.mapping_stages import RunningStages, running_stages
+from llama_mapper.entrypoints.containers.monitoring import places_of, running_monitoring
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.release_suites import release_suites
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
@@ -56,6 +62,26 @@ class MappingContainer(containers.DeclarativeContainer):
     cost_meter = providers.Singleton(CostMeter, cost_ledger, platform.clock)
     costs = providers.Singleton(
         CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
+    )
+    windows = providers.Singleton(SqlMonitoring, database)
+    changes = providers.Singleton(SqlChanges, database)
+    window_meter = providers.Singleton(
+        WindowMeter, windows, platform.clock, vendors=platform.catalogue.provided.vendors
+    )
+    monitoring = providers.Singleton(
+        MonitoringService,
+        windows,
+        window_meter,
+        changes,
+        cost_ledger,
+        platform.clock,
+        places=providers.Callable(places_of, platform.settings),
+        instances=platform.settings.provided.monitoring_instances,
+        reference_days=platform.settings.provided.monitoring_reference_days,
+        minimum_labels=platform.settings.provided.monitoring_minimum_labels,
+    )
+    monitoring_watch = providers.Singleton(
+        MonitoringWatch, monitoring, windows, window_meter, providers.Singleton(AlertsInLog), platform.clock
     )
     watch = providers.Dependency(instance_of=ModelWatch)
     releases = providers.Singleton(
@@ -81,6 +107,7 @@ class MappingContainer(containers.DeclarativeContainer):
         cascade=unknown_labels,
         metrics=platform.metrics,
         warning=warnings.provided.of,
+        windows=window_meter,
     )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(
@@ -146,6 +173,7 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
         open_database(container.database()),
         flushing(container.costs()),
         running_releases(releases, platform.metrics()),
+        running_monitoring(container.monitoring_watch(), container.changes(), platform),
     ):
         container.stages.override(providers.Object(stages))
         if stages.cascade is not None:

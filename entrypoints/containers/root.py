@@ -71,6 +71,7 @@ async def running_monolith(
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            monitoring=mapping.monitoring(),
             models=models.registry(),
             model_servers=servers.desk,
             mapping_desks=mapping.desks(),

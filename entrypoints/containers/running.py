@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorReg
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.model_servers import ModelServerApi
+from llama_mapper.domain.contracts.monitoring import MonitoringApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
@@ -74,6 +75,7 @@ class Running:
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
     costs: CostApi | None = None
+    monitoring: MonitoringApi | None = None
     models: ModelRegistry | None = None
     model_servers: ModelServerApi | None = None
     mapping_desks: MappingDesks | None = None

@@ -125,6 +125,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            monitoring=mapping.monitoring(),
             models=models.registry(),
             model_servers=servers.desk,
             operator_tenant=settings.operator_tenant,

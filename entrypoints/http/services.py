@@ -25,6 +25,7 @@ from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.model_servers import model_server_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
+from llama_mapper.entrypoints.http.monitoring import monitoring_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
@@ -138,6 +139,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += schema_link_operations(running.schema_link)
     if running.costs is not None:
         operations += cost_operations(running.costs)
+    if running.monitoring is not None:
+        operations += monitoring_operations(running.monitoring, running.operator_tenant)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -193,6 +196,7 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *schema_deployment_operations(schema_versions, unused, unused, ""),
         *validation_operations(unused, body_limit),
         *cost_operations(unused),
+        *monitoring_operations(unused, ""),
         *model_server_operations(unused, "", artifact_timeout_s),
         *mapping_operations(unused, unused, _LINK_BODY_LIMIT),
         *model_operations(unused, "", artifact_limit, artifact_timeout_s),

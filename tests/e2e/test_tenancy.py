@@ -42,6 +42,7 @@ PUBLIC_BY_ID = {
     ("get", "/v1/taxonomies/versions/{version}/plan"),
 }
 BUDGET = {("put", "/v1/costs/budget"), ("delete", "/v1/costs/budget")}
+REFERENCE = {("put", "/v1/monitoring/reference"), ("delete", "/v1/monitoring/reference")}
 BESIDE = {place for place in OPERATIONS if place[1].startswith(tuple(TESTED_BESIDE))}
 RELEASES = sorted(place for place in OPERATIONS if place[1].startswith(("/v1/releases", "/v1/experiments")))
 MODEL_SERVERS = sorted(place for place in OPERATIONS if place[1].startswith("/v1/model-servers"))
@@ -135,7 +136,7 @@ def owned(house: House) -> dict[str, Any]:
 
 
 def test_every_operation_of_the_document_is_held_to_one_of_the_rules_below() -> None:
-    ruled = {*BY_ID, *OPERATORS, *LISTS, *OWN_BODY, *BESIDE, *PUBLIC_BY_ID, *BUDGET, *ASKED_FOR}
+    ruled = {*BY_ID, *OPERATORS, *LISTS, *OWN_BODY, *BESIDE, *PUBLIC_BY_ID, *BUDGET, *REFERENCE, *ASKED_FOR}
     assert set(OPERATIONS) == ruled
     assert len(BY_ID) >= 15
 
@@ -210,6 +211,15 @@ def test_a_budget_is_a_tenants_own(house: House) -> None:
         house.beta.request(method, url, json=body).raise_for_status()
         budget = house.alpha.get(url).json()["budget"]
         assert (budget["limit"], budget["set_by"]) == (7.0, "house-alpha")
+
+
+def test_a_reference_is_a_tenants_own(house: House) -> None:
+    url, span = "/v1/monitoring/reference", {"since": "2026-03-02T00:00:00Z", "until": "2026-03-03T00:00:00Z"}
+    house.alpha.put(url, json=span).raise_for_status()
+    for method, body in (("PUT", span | {"until": "2026-03-04T00:00:00Z"}), ("DELETE", None)):
+        house.beta.request(method, url, json=body).raise_for_status()
+        reference = house.alpha.get(url).json()["reference"]
+        assert (reference["until"], reference["set_by"]) == (span["until"], "house-alpha")
 
 
 def test_a_body_cannot_speak_for_another_tenant(house: House) -> None:

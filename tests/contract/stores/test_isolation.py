@@ -11,6 +11,7 @@ from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_models import SqlModels
+from llama_mapper.adapters.mapping.sql_monitoring import SqlMonitoring
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.mapping.sql_training_jobs import SqlTrainingJobs
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
@@ -27,6 +28,7 @@ from llama_mapper.domain.contracts.models import (
     ModelStage,
     ModelStep,
 )
+from llama_mapper.domain.contracts.monitoring import MonitoringAlert, MonitoringAlertKind, ReferenceSpan
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
 from llama_mapper.domain.contracts.training import TrainingKind, TrainingRequest
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
@@ -36,6 +38,9 @@ from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
 from llama_mapper.domain.mapping.models.events import Event as ModelEvent
 from llama_mapper.domain.mapping.models.events import StoredVersion
+from llama_mapper.domain.mapping.monitoring.ports import Part
+from llama_mapper.domain.mapping.monitoring.tally import Tally
+from llama_mapper.domain.mapping.monitoring.windows import Width
 from llama_mapper.domain.mapping.ports import UnknownLabel
 from llama_mapper.domain.mapping.training.ports import TrainingKey
 from llama_mapper.domain.orchestration.lifecycle.events import Event
@@ -52,6 +57,9 @@ TENANT_TABLES = [
     ("mapping", "cost_batches"),
     ("mapping", "cost_budgets"),
     ("mapping", "cost_alerts"),
+    ("mapping", "monitoring_windows"),
+    ("mapping", "monitoring_references"),
+    ("mapping", "monitoring_alerts"),
     ("mapping", "model_versions"),
     ("mapping", "model_events"),
     ("mapping", "training_jobs"),
@@ -70,6 +78,15 @@ async def _spend(ledger: SqlCostLedger) -> None:
     await ledger.set_budget(StoredBudget("acme", BudgetRequest(limit=1.0), NOON, "anna"))
     (alert,) = reached(BudgetRequest(limit=1.0, warn_at=()), 1.0, NOON)
     await ledger.alert("acme", alert)
+
+
+async def _watch(store: SqlMonitoring) -> None:
+    await store.put("acme", [Part(Width.HOUR, 0, "writer", 1, Tally())])
+    await store.set_reference("acme", ReferenceSpan(since=NOON, until=NOON, set_at=NOON, set_by="anna"))
+    alert = MonitoringAlert(
+        at=NOON, day=NOON.date(), kind=MonitoringAlertKind.DRIFT, subject="stage", value=1.0, threshold=0.25
+    )
+    await store.alert("acme", alert)
 
 
 async def _register(database: Database, owner: str) -> None:
@@ -93,6 +110,7 @@ async def _fill(database: Database) -> None:
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
             await _spend(SqlCostLedger(database))
+            await _watch(SqlMonitoring(database))
             await _register(database, "acme")
             asked = TrainingRequest(kind=TrainingKind.MAPPER, base_model="small")
             await SqlTrainingJobs(database).add(TrainingKey("acme", "train_1"), asked, NOON)

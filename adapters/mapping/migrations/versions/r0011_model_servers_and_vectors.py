@@ -8,7 +8,7 @@ from llama_mapper.adapters.platform.columns import ExactText
 from llama_mapper.adapters.platform.row_security import forbid_changes, permit_changes
 
 revision = "0011"
-down_revision = "0007"
+down_revision = "0010"
 
 
 def upgrade() -> None:

@@ -94,6 +94,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
             lease_s=timeout_s + _LEASE_MARGIN_S,
             keep_s=settings.idempotency_ttl_s,
         ),
+        tracing=platform.tracing(),
     )
 
 

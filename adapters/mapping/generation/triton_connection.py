@@ -59,7 +59,7 @@ class TritonConnection:
         """For every call: the address's, and the trace that this belongs to."""
         headers = dict(self._address.headers)
         if trace := CURRENT_TRACE.get():
-            headers["traceparent"] = trace.traceparent
+            headers |= trace.headers
         return headers
 
     async def close(self) -> None:

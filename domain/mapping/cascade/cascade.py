@@ -12,6 +12,7 @@ from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.kernel.errors import ServiceError
+from llama_mapper.domain.kernel.tracing import Step, step
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
 from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
@@ -189,7 +190,10 @@ class Cascade:
             remembered = [ranking for ranking in known if ranking is not None]
             return remembered, StageUse(name, version, 0, 0.0, remembered=len(remembered))
         started = perf_counter()
-        fresh = await self._fresh(stage, missing, missing_hints)
+        with step("mapping stage", name.value) as at:
+            fresh = await self._fresh(stage, missing, missing_hints)
+            if at:
+                _tell(at, stage, fresh, len(keys) - len(missing))
         seconds = perf_counter() - started
         for key, ranking in zip(missing, fresh, strict=True):
             if ranking.fault is None:
@@ -246,6 +250,31 @@ class Cascade:
             prompt_tokens=max(0, ranking.prompt_tokens),
             completion_tokens=max(0, ranking.completion_tokens),
         )
+
+
+def _tell(at: Step, stage: CandidateStage, fresh: Sequence[Ranking], remembered: int) -> None:
+    faults = [ranking.fault for ranking in fresh if ranking.fault is not None]
+    at.set(
+        {
+            "llama_mapper.mapping.stage": stage.stage.value,
+            "llama_mapper.mapping.stage.version": stage.version,
+            "llama_mapper.labels.asked": len(fresh),
+            "llama_mapper.labels.answered": sum(bool(ranking.candidates) for ranking in fresh),
+            "llama_mapper.labels.remembered": remembered,
+            "llama_mapper.labels.faulty": len(faults),
+        }
+    )
+    if stage.stage is MappingStage.MODEL:
+        models = sorted({ranking.answered_by for ranking in fresh if ranking.answered_by})
+        at.set(
+            {
+                "gen_ai.response.model": ",".join(models),
+                "gen_ai.usage.input_tokens": sum(ranking.prompt_tokens for ranking in fresh),
+                "gen_ai.usage.output_tokens": sum(ranking.completion_tokens for ranking in fresh),
+            }
+        )
+    if faults and len(faults) == len(fresh):
+        at.fail(faults[0])
 
 
 async def _passed_over(keys: Sequence[LabelKey]) -> tuple[list[Ranking], StageUse | None]:

@@ -19,7 +19,7 @@ from llama_mapper.domain.contracts.mapping import LabelQuery
 from llama_mapper.domain.kernel.errors import ServiceError
 from tests.e2e.conftest import FEW_DETECTORS, LINK_SECRET
 from tests.e2e.test_observability import lines_with
-from tests.e2e.test_privacy import CONTENT, MARK, through_http
+from tests.e2e.test_privacy import MARK, exported, kept, labels_found, through_http
 from tests.support.detector_servers import detector_server
 from tests.support.receivers import HANG
 from tests.support.servers import Server, free_port, serving, serving_split
@@ -90,7 +90,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
 def test_a_request_to_the_monolith_is_one_trace_from_the_caller_to_the_store(traced: Traced) -> None:
     trace_id = "1" * 32
     answer = traced.asked(trace_id)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 206, answer.text
     spans = traced.collector.until(ended("llama-mapper"), trace_id)
     root = "POST /v1/assessments"
     assert tree_of(spans) == sorted(
@@ -103,7 +103,7 @@ def test_a_request_to_the_monolith_is_one_trace_from_the_caller_to_the_store(tra
     assert first.told == {
         "http.request.method": "POST",
         "http.route": "/v1/assessments",
-        "http.response.status_code": 200,
+        "http.response.status_code": 206,
         "url.scheme": "http",
     }
     assert first.span_id == answer.headers["traceparent"].split("-")[2]
@@ -112,7 +112,9 @@ def test_a_request_to_the_monolith_is_one_trace_from_the_caller_to_the_store(tra
     assert line["event"] == "request"
     detector = named(spans, "detect violence")
     assert detector.told == {"llama_mapper.detector.id": "violence", "llama_mapper.detector.status": "success"}
-    assert named(spans, "policy").told == {"llama_mapper.policy.version": answer.json()["version_info"]["policy_version"]}
+    assert named(spans, "policy").told == {
+        "llama_mapper.policy.version": answer.json()["version_info"]["policy_version"]
+    }
     judged = named(spans, "orchestrate").told
     assert judged["llama_mapper.verdict"] == answer.json()["verdict"]["action"]
     assert judged["llama_mapper.detectors.succeeded"] == 2
@@ -120,7 +122,11 @@ def test_a_request_to_the_monolith_is_one_trace_from_the_caller_to_the_store(tra
     assert stage["llama_mapper.labels.asked"] == stage["llama_mapper.labels.answered"] == 1
     assert named(spans, "assess").told == {"llama_mapper.assessment.id": answer.json()["id"]}
     stored = named(spans, "insert assessments")
-    assert (stored.kind, stored.told["db.system.name"], stored.told["db.namespace"]) == ("CLIENT", "sqlite", "assessment")
+    assert (stored.kind, stored.told["db.system.name"], stored.told["db.namespace"]) == (
+        "CLIENT",
+        "sqlite",
+        "assessment",
+    )
 
 
 def test_what_goes_wrong_is_an_error_by_its_code_and_a_callers_mistake_is_not_the_servers(traced: Traced) -> None:
@@ -144,7 +150,7 @@ def test_the_caller_decides_whether_its_trace_is_recorded_and_the_ratio_whether_
         own = client.post("/v1/assessments", json=TEXT).headers["traceparent"].split("-")
         for path in ("/healthz", "/readyz", "/metrics"):
             client.get(path, headers={"traceparent": f"00-{unsampled[:31]}e-{SPAN}-01"})
-    assert own[3] == "00"
+    assert int(own[3], 16) & 1 == 0
     traced.asked(last)
     traced.collector.until(ended("llama-mapper"), last)
     assert not {unsampled, own[1], unsampled[:31] + "e"} & {span.trace_id for span in traced.collector.spans()}
@@ -155,7 +161,7 @@ def test_a_path_that_nobody_serves_and_a_method_that_nobody_knows_are_not_repeat
     trace_id = "5" * 32
     with traced.server.client(headers={"traceparent": f"00-{trace_id}-{SPAN}-01"}) as client:
         client.get("/v1/no-such-path", params={"key": "in-a-query"})
-        client.request("BREW", "/v1/assessments")
+        client.request("PROPFIND", "/v1/assessments")
     spans = traced.collector.until(lambda spans: len(spans) == 2, trace_id)
     assert sorted(span.name for span in spans) == ["GET", "HTTP /v1/assessments"]
     assert {span.told["http.request.method"] for span in spans} == {"GET", "_OTHER"}
@@ -175,19 +181,24 @@ def test_headers_of_the_file_go_to_the_collector_and_the_figures_count_what_it_t
     assert float(figures["llama_mapper_trace_spans_refused"]) == 0
 
 
-def test_the_three_services_of_a_split_installation_give_one_trace(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def traced_split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    """The three services, each with all that it has."""
     with collecting() as collector:
-        settings = {"LLAMA_MAPPER_TRACING_ENDPOINT": collector.url, "LLAMA_MAPPER_LINK_SECRET": LINK_SECRET}
-        with serving_split(tmp_path, LLAMA_MAPPER_LOG_LEVEL="DEBUG", **settings) as server:
-            trace_id = "a" * 32
-            assert Traced(server, collector).asked(trace_id).status_code == 200
-            collector.until(
-                ended("llama-mapper-orchestration", "llama-mapper-analysis", "llama-mapper-mapping"), trace_id
-            )
-            answers = through_http(server)
-        assert MARK not in answers
-        searched(collector)
-    spans = collector.trace(trace_id)
+        settings = {
+            "LLAMA_MAPPER_TRACING_ENDPOINT": collector.url,
+            "LLAMA_MAPPER_LINK_SECRET": LINK_SECRET,
+            "LLAMA_MAPPER_LOG_LEVEL": "DEBUG",
+        }
+        with serving_split(tmp_path_factory.mktemp("traced_split"), **settings) as server:
+            yield Traced(server, collector)
+
+
+def test_the_three_services_of_a_split_installation_give_one_trace(traced_split: Traced) -> None:
+    trace_id = "a" * 32
+    assert traced_split.asked(trace_id).status_code == 200
+    services = ("llama-mapper-orchestration", "llama-mapper-analysis", "llama-mapper-mapping")
+    spans = traced_split.collector.until(ended(*services), trace_id)
     root = "POST /v1/assessments"
     tree = tree_of(spans)
     assert {
@@ -202,42 +213,23 @@ def test_the_three_services_of_a_split_installation_give_one_trace(tmp_path: Pat
     assert named(spans, "analyze").service == "llama-mapper-analysis"
 
 
-def searched(collector: Collector) -> None:
-    """Fail if the mark is anywhere in what was exported."""
-    spans = collector.spans()
-    assert len(spans) > 50
-    assert {"detect presidio", "sign", "analyze", "map"} <= {span.name for span in spans}
-    forms = [MARK.encode(), MARK.lower().encode(), MARK.encode("utf-16-le"), MARK.encode().hex().encode()]
-    for body in collector.bodies:
-        assert not any(form in body for form in forms)
+def test_nothing_of_the_content_is_kept_traced_or_answered_by_the_split_services(traced_split: Traced) -> None:
+    server, collector = traced_split.server, traced_split.collector
+    assert MARK not in through_http(server)
+    labels = labels_found(server)
+    traced_split.asked("b" * 32)
+    collector.until(ended("llama-mapper-orchestration", "llama-mapper-analysis", "llama-mapper-mapping"), "b" * 32)
+    exported(collector, labels)
+    assert kept(server.output.parent) == []
 
 
-def test_nothing_of_the_content_is_in_any_trace_of_the_monolith(tmp_path: Path) -> None:
-    with (
-        collecting() as collector,
-        serving(tmp_path, LLAMA_MAPPER_LOG_LEVEL="DEBUG", LLAMA_MAPPER_TRACING_ENDPOINT=collector.url) as server,
-    ):
-        assert MARK not in through_http(server)
-        with server.client() as client:
-            record = client.post("/v1/assessments", json={"content": CONTENT})
-            findings = record.json()["analysis"]["findings"]
-            client.post("/v1/map:batch", json={"labels": [{"vendor": "acme", "label": f"{MARK}_LABEL"}]})
-        collector.until(ended("llama-mapper"), record.headers["traceparent"].split("-")[1])
-    searched(collector)
-    said = [json.dumps(list(span.told.values())) + span.name for span in collector.spans()]
-    for hidden in ("metadata", "local", *{finding["label"] for finding in findings}):
-        assert not any(f'"{hidden}"' in each for each in said)
-
-
-@pytest.mark.parametrize("away", [True, False], ids=["closed port", "collector that hangs"])
-def test_a_collector_that_is_dead_hurts_no_request_and_holds_up_no_stop(tmp_path: Path, away: bool) -> None:
+def test_a_collector_that_hangs_hurts_no_request_and_holds_up_no_stop(tmp_path: Path) -> None:
     with collecting([HANG]) as collector:
-        url = f"http://127.0.0.1:{free_port()}" if away else collector.url
-        settings = {"LLAMA_MAPPER_TRACING_ENDPOINT": url, "LLAMA_MAPPER_TRACING_TIMEOUT_S": "0.5"}
+        settings = {"LLAMA_MAPPER_TRACING_ENDPOINT": collector.url, "LLAMA_MAPPER_TRACING_TIMEOUT_S": "0.5"}
         with serving(tmp_path, **FEW, **settings) as server:
             with server.client() as client:
-                for _ in range(400):  # more spans than may wait
-                    assert client.post("/v1/assessments", json=TEXT).status_code == 200
+                for _ in range(250):  # of more spans than may wait
+                    assert client.post("/v1/assessments", json=TEXT).status_code == 206
                 until = time.monotonic() + 30
                 while "llama_mapper_trace_spans_refused 0.0" in client.get("/metrics").text:
                     assert time.monotonic() < until
@@ -247,6 +239,19 @@ def test_a_collector_that_is_dead_hurts_no_request_and_holds_up_no_stop(tmp_path
             server.process.wait(timeout=30)
             assert time.monotonic() - began < 15, "half a second, one more, and what stopping takes in any case"
         assert server.process.returncode in (0, -signal.SIGTERM)
+    assert collector.receiver.got
+
+
+async def test_a_collector_that_is_not_there_hurts_no_call_and_holds_up_no_end(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with LlamaMapper.open(
+        data_dir=tmp_path, detector_workers=0, tracing_endpoint=url, tracing_timeout_s=1.0
+    ) as mapper:
+        for number in range(800):  # of more spans than may wait
+            answer = await mapper.map_labels([LabelQuery(vendor="llama_guard", vendor_version="3", label=f"S{number}")])
+            assert len(answer.mappings) == 1
+        closing = time.monotonic()
+    assert time.monotonic() - closing < 2 + 15
 
 
 async def test_the_library_gives_a_trace_from_its_call_to_remote_detectors_and_models(tmp_path: Path) -> None:
@@ -269,11 +274,12 @@ async def test_the_library_gives_a_trace_from_its_call_to_remote_detectors_and_m
             "tracing_service_name": "my application",
         }
         async with LlamaMapper.open(**options) as mapper:
-            assessment = await mapper.assess(f"the secret of {MARK}")
+            assessment = await mapper.assess("the secret of somebody")
             with pytest.raises(ServiceError):
                 await mapper.get("asm_none")
             words.behave("status", status=500)
-            await mapper.assess("again")
+            with pytest.raises(ServiceError):
+                await mapper.assess("again")
             await mapper.map_labels([LabelQuery(vendor="acme_words", label="OTHER_LABEL")])
         detector_saw, model_saw = words.counted()["last"]["headers"], model.counted()["last"]["headers"]
     traces: dict[str, list[Recorded]] = {}
@@ -312,17 +318,18 @@ async def test_the_library_gives_a_trace_from_its_call_to_remote_detectors_and_m
     call = next(span for span in bad if span.name == "POST" and span.parent == failed.span_id)
     assert call.told["http.response.status_code"] == 500
     assert call.told["server.port"] == int(words.url.rpartition(":")[2])
-    assert detector_saw["traceparent"] == f"00-{call.trace_id}-{call.span_id}-01"
-    asked = [span for span in labels if span.name == "POST"]
-    assert model_saw["traceparent"] in {f"00-{span.trace_id}-{span.span_id}-01" for span in asked}
+    assert detector_saw["traceparent"].split("-")[1:3] == [call.trace_id, call.span_id]
+    asked = {(span.trace_id, span.span_id) for span in labels if span.name == "POST"}
+    assert tuple(model_saw["traceparent"].split("-")[1:3]) in asked
 
 
 def test_switched_off_nothing_of_opentelemetry_is_loaded(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from llama_mapper import LlamaMapper\n"
+        "from llama_mapper.domain.contracts.mapping import LabelQuery\n"
         f"with LlamaMapper.open_sync(data_dir={str(tmp_path)!r}, detector_workers=0) as mapper:\n"
-        "    mapper.map_labels([])if False else None\n"
+        "    mapper.map_labels([LabelQuery(vendor='llama_guard', vendor_version='3', label='S1')])\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)

@@ -148,8 +148,11 @@ class OrchestrationService:
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""
         tenant_id = self._admitted(start, 0)
-        resolution = await self._policies.find(tenant_id, start)
-        route = await self._router.route(resolution.bundle, tenant_id, start)
+        with step("policy") as at:
+            resolution = await self._policies.find(tenant_id, start)
+            route = await self._router.route(resolution.bundle, tenant_id, start)
+            if at:
+                at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         decision = resolution.explain(route.decision)
         return TextStream(
             start, tenant_id, route, decision, self._judge, self._fan_out, self._content_limit, self._service_version

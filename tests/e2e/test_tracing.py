@@ -167,6 +167,31 @@ def test_a_path_that_nobody_serves_and_a_method_that_nobody_knows_are_not_repeat
     assert {span.told["http.request.method"] for span in spans} == {"GET", "_OTHER"}
 
 
+def test_a_job_goes_on_with_the_trace_of_the_request_that_it_came_by(traced: Traced) -> None:
+    trace_id = "7" * 32
+    with traced.server.client(headers={"traceparent": f"00-{trace_id}-{SPAN}-01"}) as client:
+        assert client.post("/v1/assessments:batch", json={"items": [TEXT, TEXT]}).status_code == 202
+    spans = traced.collector.until(
+        lambda spans: ended("llama-mapper")(spans) and sum(span.name == "assess" for span in spans) == 2, trace_id
+    )
+    root = named(spans, "POST /v1/assessments:batch")
+    assert {span.parent for span in spans if span.name == "assess"} == {root.span_id}
+
+
+def test_a_text_that_is_judged_while_it_is_written_is_one_trace(traced: Traced) -> None:
+    trace_id = "8" * 32
+    lines = [{"type": "start"}, {"type": "delta", "text": TEXT["content"]}, {"type": "end"}]
+    headers = {"traceparent": f"00-{trace_id}-{SPAN}-01", "content-type": "application/x-ndjson"}
+    with traced.server.client(headers=headers) as client:
+        client.post("/v1/orchestrate:stream", content="\n".join(map(json.dumps, lines)))
+    spans = traced.collector.until(ended("llama-mapper"), trace_id)
+    root = "POST /v1/orchestrate:stream"
+    assert set(tree_of(spans)) == {
+        root,
+        *(f"{root}/{name}" for name in ("policy", "detect secret_phrases", "detect violence")),
+    }
+
+
 def test_headers_of_the_file_go_to_the_collector_and_the_figures_count_what_it_took(traced: Traced) -> None:
     traced.asked("6" * 32)
     traced.collector.until(ended("llama-mapper"), "6" * 32)

@@ -32,40 +32,59 @@ class Tracing(Protocol):
 
 
 class Step:
-    """A step as a block: `with step("detect") as at: …; if at: at.set({…})`. False where nobody records.
+    """A step as a block: `with step("detect") as at: …; if at: at.set({…})`. This one is where nobody records.
+
+    It is false, and all that is told to it is lost.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def set(self, attributes: Mapping[str, Attribute]) -> None:
+        """See `Span.set`."""
+
+    def fail(self, error: str) -> None:
+        """Make it an error, by a stable code, whether an exception leaves the block or not."""
+
+    def __enter__(self) -> Step:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        return None
+
+
+class RecordedStep(Step):
+    """A step that a span records. Within the block the current trace stands at the span.
 
     An exception that leaves the block makes it an error, named by its stable code or by its class, never by its text.
     """
 
     __slots__ = ("_error", "_span", "_token")
 
-    def __init__(self, span: Span | None) -> None:
+    def __init__(self, span: Span) -> None:
         """Use `step` instead."""
         self._span = span
         self._error: str | None = None
         self._token: Token[TraceContext | None] | None = None
 
     def __bool__(self) -> bool:
-        return self._span is not None
+        return True
 
     def set(self, attributes: Mapping[str, Attribute]) -> None:
         """See `Span.set`."""
-        if self._span is not None:
-            self._span.set(attributes)
+        self._span.set(attributes)
 
     def fail(self, error: str) -> None:
-        """Make it an error, by a stable code, whether an exception leaves the block or not."""
-        if self._span is not None:
-            self._error = error
+        """See `Step.fail`; the last one counts."""
+        self._error = error
 
     def __enter__(self) -> Step:
-        if self._span is not None:
-            self._token = CURRENT_TRACE.set(self._span.trace)
+        self._token = CURRENT_TRACE.set(self._span.trace)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._span is None:
-            return
         if error is not None and self._error is None:
             self._error = error_name(error)
         if self._token is not None:
@@ -73,7 +92,7 @@ class Step:
         self._span.end(self._error)
 
 
-NO_STEP = Step(None)
+NO_STEP = Step()
 
 
 def step(name: str, subject: str | None = None, kind: SpanKind = SpanKind.INTERNAL) -> Step:
@@ -81,14 +100,15 @@ def step(name: str, subject: str | None = None, kind: SpanKind = SpanKind.INTERN
     trace = CURRENT_TRACE.get()
     if trace is None or trace.span is None:
         return NO_STEP
-    return Step(trace.span.begin(name if subject is None else f"{name} {subject}", kind))
+    return RecordedStep(trace.span.begin(name if subject is None else f"{name} {subject}", kind))
 
 
 def first_step(tracing: Tracing | None, name: str) -> Step:
     """The same where there may be no trace yet: one is begun, if anybody records."""
     if tracing is None or CURRENT_TRACE.get() is not None:
         return step(name)
-    return Step(tracing.take_up(name, SpanKind.INTERNAL, None).span)
+    span = tracing.take_up(name, SpanKind.INTERNAL, None).span
+    return NO_STEP if span is None else RecordedStep(span)
 
 
 def error_name(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.mapping.generation.triton_connection import TritonAddress, TritonConnection
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.group_writer import GroupWriter
+from llama_mapper.adapters.platform.http_steps import heed_status, http_step
 from llama_mapper.adapters.platform.otlp_tracing import OtlpCollector, OtlpTracing, collector_headers
 from llama_mapper.domain.contracts.mapping import ReviewPage
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode, LinkError, NotFoundError, ServiceError
@@ -198,6 +199,17 @@ async def test_a_call_over_a_link_is_a_span_that_the_other_side_goes_on_from() -
     assert (unreachable.error, unreachable.told["error.type"]) == (True, "SERVICE_UNAVAILABLE")
 
 
+def test_of_an_address_host_and_port_are_told_and_a_status_from_400_on_is_an_error() -> None:
+    with recording() as recorded:
+        for status in (302, 404):
+            with http_step("POST", f"https://user:{MARK}@detector.example/{MARK}?key={MARK}") as at:
+                heed_status(at, status)
+    good, bad = (span.told for span in recorded.spans if span.name == "POST")
+    called = {"http.request.method": "POST", "server.address": "detector.example", "server.port": 443}
+    assert good == called | {"http.response.status_code": 302}
+    assert bad == called | {"http.response.status_code": 404, "error.type": "404"}
+
+
 def test_calls_to_triton_carry_the_trace_in_their_metadata() -> None:
     token = CURRENT_TRACE.set(CALLER)
     try:
@@ -262,7 +274,7 @@ def test_the_parent_decides_and_without_one_the_ratio() -> None:
                 assert (taken.trace_id, taken.state) == (CALLER.trace_id, "a=b")
                 assert taken.span_id != CALLER.span_id
                 assert (taken.span is not None) is bool(int(flags, 16) & 1) is bool(int(taken.flags, 16) & 1)
-            assert first_step(tracing, "mine") is not NO_STEP
+            assert (first_step(tracing, "mine") is NO_STEP) is (ratio == 0.0)
             tracing.close()
 
 

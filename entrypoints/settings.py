@@ -374,6 +374,31 @@ class Settings(BaseSettings):
     """Base models that training jobs may name, each a local folder or a GGUF file: in a TOML file a table
     `[training_base_models]`, in the environment JSON. Nothing is downloaded."""
 
+    tracing_endpoint: AnyHttpUrl | None = None
+    """Base URL of a collector that takes traces over OTLP/HTTP, such as Jaeger or an OpenTelemetry Collector:
+    `http://127.0.0.1:4318` (extra `tracing`). Unset: nothing is traced."""
+
+    tracing_ratio: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Share of the traces that begin here to record. Whether a trace that a caller began is recorded, the caller
+    decides."""
+
+    tracing_service_name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """What traces call this service. Unset: `llama-mapper`, or in a split installation `llama-mapper-orchestration`,
+    `llama-mapper-analysis` and `llama-mapper-mapping`."""
+
+    tracing_headers: SecretStr | None = None
+    """Headers for the collector, separated by commas: `authorization=Bearer TOKEN`."""
+
+    tracing_headers_file: Path | None = None
+    """A file with such headers instead, one a line."""
+
+    tracing_ca_file: Path | None = None
+    """File with the certificates of the authorities that the collector's TLS is checked with. Unset: the usual
+    ones."""
+
+    tracing_timeout_s: Annotated[float, Field(ge=0.1, le=60.0)] = 5.0
+    """Seconds that the collector may take for one export, and that stopping the server waits for the last one."""
+
     docs_enabled: bool = True
     """Whether `/docs` is served."""
 
@@ -516,6 +541,12 @@ class Settings(BaseSettings):
         releases = [model.release for model in self.generation if model.release is not None]
         if len(set(releases)) != len(releases):
             raise ValueError("generation: each release is named once")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_tracing_headers(self) -> Self:
+        if self.tracing_headers is not None and self.tracing_headers_file is not None:
+            raise ValueError("tracing_headers and tracing_headers_file are not set together")
         return self
 
     @model_validator(mode="after")

@@ -24,9 +24,7 @@ from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.monitoring.windows import Span
 
 _MARK = MONITORING_MARKS.c
-_COLUMNS = frozenset(
-    ("tenant_id", "at", "step", "kind", "name", "version", "percent", "canonical", "settles", "value")
-)
+_COLUMNS = frozenset(("tenant_id", "at", "step", "kind", "name", "version", "percent", "canonical", "settles", "value"))
 _LENGTH = 256
 _DOCUMENTS = {
     "vocabulary": ChangeKind.VOCABULARY,

@@ -27,6 +27,7 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
+from llama_mapper.domain.kernel.tracing import Step, step
 from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
@@ -107,6 +108,18 @@ class MappingService:
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
+        with step("map") as at:
+            response = await self._mapped(request)
+            if at:
+                at.set(
+                    {
+                        "llama_mapper.labels": response.cost_metrics.resource_utilization.labels,
+                        "llama_mapper.labels.abstained": response.abstentions,
+                    }
+                )
+        return response
+
+    async def _mapped(self, request: MappingRequest) -> MappingResponse:
         started, cpu_started = perf_counter(), thread_time()
         analysis = request.analysis_response
         tenant_id = _required(request.tenant_id)
@@ -114,7 +127,10 @@ class MappingService:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
         view = await self._view(tenant_id, analysis.request_id)
         editions = view.editions.named(request.frameworks)
-        mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+        with step("mapping stage", "catalogue") as at:
+            mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+            if at:
+                _tell(at, view, mapped.labels)
         used: tuple[StageUse, ...] = ()
         asked: Asked | None = None
         if mapped.unknown and self._cascade is not None:
@@ -171,6 +187,14 @@ class MappingService:
 
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
         """Map bare labels for `request.tenant_id` (which must be set), in the order given."""
+        with step("map") as at:
+            response = await self._mapped_labels(request)
+            if at:
+                abstained = sum(mapped.abstained for mapped in response.mappings)
+                at.set({"llama_mapper.labels": len(response.mappings), "llama_mapper.labels.abstained": abstained})
+        return response
+
+    async def _mapped_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
@@ -179,10 +203,13 @@ class MappingService:
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
-        for start in range(0, len(queries), _LABELS_AT_ONCE):
-            if start:
-                await asyncio.sleep(0)
-            mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
+        with step("mapping stage", "catalogue") as at:
+            for start in range(0, len(queries), _LABELS_AT_ONCE):
+                if start:
+                    await asyncio.sleep(0)
+                mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
+            if at:
+                _tell(at, view, mappings)
         given = answered_by(mappings)
         unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
         used: tuple[StageUse, ...] = ()
@@ -292,6 +319,18 @@ class MappingService:
         if self._tenants is None:
             return self._standing
         return self._tenants.fresh(tenant_id) or await self._tenants.standing(tenant_id)
+
+
+def _tell(at: Step, view: View, mapped: Sequence[MappedLabel]) -> None:
+    versions = view.catalogue.versions
+    at.set(
+        {
+            "llama_mapper.mapping.stage": "catalogue",
+            "llama_mapper.mapping.stage.version": f"{versions.taxonomy}/{versions.vocabulary}",
+            "llama_mapper.labels.asked": len(mapped),
+            "llama_mapper.labels.answered": sum(not label.abstained for label in mapped),
+        }
+    )
 
 
 def _with_model(info: VersionInfo, used: Sequence[StageUse]) -> VersionInfo:

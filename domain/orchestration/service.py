@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.orchestration import (
 )
 from llama_mapper.domain.contracts.streaming import StreamStart
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ValidationError
+from llama_mapper.domain.kernel.tracing import Step, step
 from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.fanout import FanOut
 from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
@@ -67,10 +68,15 @@ class OrchestrationService:
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
-        if self._shedder is None:
-            return await self._orchestrated(request)
-        with self._shedder:
-            return await self._orchestrated(request)
+        with step("orchestrate") as at:
+            if self._shedder is None:
+                response = await self._orchestrated(request)
+            else:
+                with self._shedder:
+                    response = await self._orchestrated(request)
+            if at:
+                _tell(at, response)
+        return response
 
     async def _orchestrated(self, request: OrchestrationRequest) -> OrchestrationResponse:
         began = monotonic()
@@ -79,8 +85,11 @@ class OrchestrationService:
         told: list[ProvenanceEntry] = []
         if self._hooks:
             request = await self._hooks.before(request, told)
-        resolution = await self._policies.find(tenant_id, request)
-        route = await self._router.route(resolution.bundle, tenant_id, request)
+        with step("policy") as at:
+            resolution = await self._policies.find(tenant_id, request)
+            route = await self._router.route(resolution.bundle, tenant_id, request)
+            if at:
+                at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         policy_ms = (monotonic() - began) * 1e3
         slot: Slot | None = None
         if self._cache is not None and route.pace.makes_looking_worth(len(text)):
@@ -139,8 +148,11 @@ class OrchestrationService:
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""
         tenant_id = self._admitted(start, 0)
-        resolution = await self._policies.find(tenant_id, start)
-        route = await self._router.route(resolution.bundle, tenant_id, start)
+        with step("policy") as at:
+            resolution = await self._policies.find(tenant_id, start)
+            route = await self._router.route(resolution.bundle, tenant_id, start)
+            if at:
+                at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         decision = resolution.explain(route.decision)
         return TextStream(
             start, tenant_id, route, decision, self._judge, self._fan_out, self._content_limit, self._service_version
@@ -169,3 +181,14 @@ class OrchestrationService:
                     f"the taxonomy has no risk category {', '.join(unknown[:8])}", ErrorCode.CATEGORY_NOT_FOUND
                 )
         return request.tenant_id
+
+
+def _tell(at: Step, response: OrchestrationResponse) -> None:
+    at.set(
+        {
+            "llama_mapper.verdict": response.verdict.action.value,
+            "llama_mapper.coverage": response.coverage_achieved,
+            "llama_mapper.detectors.selected": len(response.detector_results),
+            "llama_mapper.detectors.succeeded": response.aggregation_summary.detectors_succeeded,
+        }
+    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llama_mapper.domain.contracts.releases import ArmFigures, Estimate, GateFigure, Release
-    from llama_mapper.entrypoints.containers.releases import OpenReleases
+    from llama_mapper.entrypoints.containers.open_releases import OpenReleases
 
 Result = TypeVar("Result")
 Model = TypeVar("Model", bound="BaseModel")
@@ -170,7 +170,7 @@ def run(
     validates: bool = False,
 ) -> Result:
     """What `use` gives on the installation's releases; to validate a version there must be something to try it with."""
-    from llama_mapper.entrypoints.containers.releases import open_releases
+    from llama_mapper.entrypoints.containers.open_releases import open_releases
     from llama_mapper.entrypoints.settings import Settings
 
     async def opened() -> Result:

@@ -27,6 +27,7 @@ from llama_mapper.entrypoints.containers.running import (
 )
 from llama_mapper.entrypoints.containers.schema_defaults import running_schema_defaults
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
+from llama_mapper.entrypoints.containers.tracing import running_tracing
 from llama_mapper.entrypoints.containers.training import running_training
 from llama_mapper.entrypoints.settings import Settings
 
@@ -41,6 +42,7 @@ async def running_monolith(
     """
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running_tracing(platform.tracing(), platform.metrics()))
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))

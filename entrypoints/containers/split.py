@@ -22,6 +22,7 @@ from llama_mapper.entrypoints.containers.schema_defaults import (
     running_schema_defaults,
 )
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
+from llama_mapper.entrypoints.containers.tracing import running_tracing
 from llama_mapper.entrypoints.settings import Settings
 
 
@@ -34,8 +35,9 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.orchestration import running_orchestration
     from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
 
-    platform = PlatformContainer(settings=settings)
+    platform = PlatformContainer(settings=settings, context="orchestration")
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running_tracing(platform.tracing(), platform.metrics()))
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
@@ -87,8 +89,9 @@ async def running_analysis_service(settings: Settings) -> AsyncIterator[Running]
     """The analysis context alone."""
     from llama_mapper.entrypoints.containers.analysis import running_analysis
 
-    platform = PlatformContainer(settings=settings)
+    platform = PlatformContainer(settings=settings, context="analysis")
     async with (
+        running_tracing(platform.tracing(), platform.metrics()),
         open_database(platform.database()) as keys,
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_analysis(platform) as analysis,
@@ -107,8 +110,9 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
     from llama_mapper.entrypoints.containers.models import running_models, running_uses
     from llama_mapper.entrypoints.containers.training import running_training
 
-    platform = PlatformContainer(settings=settings)
+    platform = PlatformContainer(settings=settings, context="mapping")
     async with (
+        running_tracing(platform.tracing(), platform.metrics()),
         open_database(platform.database()) as keys,
         running_shared_state(platform.shared_state(), platform.metrics()) as shared,
         running_mapping(platform) as mapping,

@@ -103,6 +103,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         ),
         schemas=platform.schemas(),
         defaults=running.schema_defaults,
+        tracing=platform.tracing(),
     )
 
 

@@ -77,7 +77,7 @@ class TritonConnection:
         if self._secret is not None:
             headers |= self._secret.values()
         if trace := CURRENT_TRACE.get():
-            headers["traceparent"] = trace.traceparent
+            headers |= trace.headers
         return headers
 
     async def close(self) -> None:

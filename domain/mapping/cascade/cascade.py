@@ -12,6 +12,7 @@ from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.kernel.errors import ServiceError
+from llama_mapper.domain.kernel.tracing import step
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
 from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
@@ -19,6 +20,7 @@ from llama_mapper.domain.mapping.cascade.hints import hint_of
 from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, not_calibrated, nothing_known
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.cascade.ports import Candidate, CandidateStage, HintedStage, Ranking, SharedStage
+from llama_mapper.domain.mapping.cascade.traced import tell_stage
 from llama_mapper.domain.mapping.costs.spending import NANO, Amount, nanodollars
 from llama_mapper.domain.mapping.labels import LabelKey
 
@@ -204,9 +206,11 @@ class Cascade:
         seconds = 0.0
         if missing:
             started = perf_counter()
-            fresh = await self._fresh(
-                stage, [keys[number] for number in missing], [hints[number] for number in missing]
-            )
+            with step("mapping stage", name.value) as at:
+                asked = [keys[number] for number in missing]
+                fresh = await self._fresh(stage, asked, [hints[number] for number in missing])
+                if at:
+                    tell_stage(at, stage, fresh, len(keys) - len(missing))
             seconds = perf_counter() - started
             for number, ranking in zip(missing, fresh, strict=True):
                 rankings[number] = ranking

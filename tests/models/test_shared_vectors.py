@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ async def test_servers_that_start_together_have_the_vectors_made_once_and_all_an
     async with AsyncExitStack() as stack:
         doors = [await stack.enter_async_context(open_door(tmp_path / str(at), [], **options)) for at in range(3)]
         for door in doors:
-            await until(lambda door=door: ready(door))
+            await until(partial(ready, door))
         made_by = await embedded(server)
         keys = [await door.new_key("local", Scope.READ, Scope.ASSESS) for door in doors]
         answers = [await mapped(door, key) for door, key in zip(doors, keys, strict=True)]

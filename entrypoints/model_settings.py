@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
 
+from llama_mapper.domain.contracts.base import Identifier
+
 ServerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 ServedName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,127}$")]
@@ -40,6 +42,11 @@ class ModelSettings(BaseModel):
 
     version: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """What records name as the model's version, where the server does not tell it; for `triton` the version to ask."""
+
+    release: Identifier | None = None
+    """The version that releases know it by, as the registry of models names it: `mapper@1.1.0`. Of the models that have
+    one, that in force is asked first, at the beginning the first listed; the others only for what releases give them.
+    Models without one are asked next, in their order."""
 
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     """Environment variable that holds the API key."""

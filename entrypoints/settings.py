@@ -33,6 +33,9 @@ CONFIG_FILE = "llama-mapper.toml"
 _JSON_BYTES_A_CHARACTER = 6  # `\\u00e9`: the longest that JSON makes of a character outside the astral planes
 _BODY_BESIDE_CONTENT = 65_536
 
+SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,64}$")]
+"""A published schema, such as MappingResponse."""
+
 ReleaseKind = Literal["model", "taxonomy", "crosswalk", "schema", "strategy", "prompt"]
 """The values of `VariantKind`, whose module loads slowly, while every command loads this one."""
 
@@ -339,6 +342,22 @@ class Settings(BaseSettings):
 
     release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
     """Seconds between two looks at the gates of the releases under way."""
+
+    release_suite: Path | None = None
+    """Labels that a blue-green candidate is validated with: JSON lines with `vendor`, `label` and `canonical`. Unset: a
+    sample of the shipped vocabularies."""
+
+    release_suite_minimum: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Share of them that it must get right."""
+
+    release_suite_timeout_s: Annotated[float, Field(ge=1.0, le=600.0)] = 60.0
+    """Seconds that it may take for all of them."""
+    schema_defaults: Annotated[dict[SchemaName, Annotated[int, Field(ge=1, le=9999)]], Field(max_length=256)] = Field(
+        default_factory=dict
+    )
+    """The major version that callers get who name none, by schema, where it is not the newest: in a TOML file a table
+    `[schema_defaults]`, in the environment JSON. A completed release of the schema is stronger."""
+
     training_python: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """The Python interpreter, 3.11 or newer, that trains: one with torch and the extra `training`. Unset: this one."""
 
@@ -481,6 +500,13 @@ class Settings(BaseSettings):
             raise ValueError("object_store azure needs azure_connection_string and azure_container")
         if (self.s3_access_key_id is None) is not (self.s3_secret_access_key is None):
             raise ValueError("s3_access_key_id and s3_secret_access_key are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _each_release_once(self) -> Self:
+        releases = [model.release for model in self.generation if model.release is not None]
+        if len(set(releases)) != len(releases):
+            raise ValueError("generation: each release is named once")
         return self
 
     @model_validator(mode="after")

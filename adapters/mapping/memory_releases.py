@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 
-from llama_mapper.domain.contracts.releases import ReleaseMode, SeriesPoint, VariantKind
+from llama_mapper.domain.contracts.releases import ReleaseMode, SeriesPoint
 from llama_mapper.domain.kernel.errors import ErrorCode, MappingError
-from llama_mapper.domain.mapping.releases.events import Event, Log, plan_of
+from llama_mapper.domain.mapping.releases.events import Event, Log, plan_of, subject_of
 from llama_mapper.domain.mapping.releases.ports import Standing
 from llama_mapper.domain.mapping.releases.tally import Tally
 
@@ -21,7 +21,7 @@ class MemoryReleases:
     def __init__(self) -> None:
         self._logs: dict[str, Log] = {}
         self._slots: dict[str, str] = {}
-        self._settled: dict[VariantKind, str] = {}
+        self._settled: dict[str, str] = {}
         self._tallies: dict[tuple[str, str, str], tuple[int, Tally]] = {}
         self._points: dict[str, dict[int, SeriesPoint]] = {}
         self._leader: tuple[str, datetime] | None = None
@@ -51,7 +51,7 @@ class MemoryReleases:
             if slot in self._slots:
                 holder = self._slots[slot]
                 raise MappingError(f"{holder} is under way for this kind: end it first", ErrorCode.RELEASE_STATE)
-            settled = self._settled.get(event.kind)
+            settled = self._settled.get(subject_of(event.kind, event.plan.baseline))
             if settled is not None and settled != event.plan.baseline:
                 message = f"the {event.kind} in force is {settled}, not {event.plan.baseline}"
                 raise MappingError(message, ErrorCode.RELEASE_STATE)
@@ -63,7 +63,7 @@ class MemoryReleases:
         if not event.holds and self._slots.get(slot) == event.release_id:
             del self._slots[slot]
         if event.settles is not None:
-            self._settled[event.kind] = event.settles
+            self._settled[subject_of(event.kind, event.settles)] = event.settles
         return True
 
     async def count(self, writer: str, sequence: int, tallies: Mapping[tuple[str, str], Tally]) -> None:

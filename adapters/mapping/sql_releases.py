@@ -22,7 +22,7 @@ from llama_mapper.adapters.mapping.tables import (
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.domain.contracts.releases import SeriesPoint, VariantKind
 from llama_mapper.domain.kernel.errors import ErrorCode, MappingError
-from llama_mapper.domain.mapping.releases.events import Event, Log
+from llama_mapper.domain.mapping.releases.events import Event, Log, subject_of
 from llama_mapper.domain.mapping.releases.ports import Standing
 from llama_mapper.domain.mapping.releases.tally import Tally
 
@@ -176,12 +176,14 @@ class SqlReleases:
         if (await connection.execute(insert, row)).first() is None:
             holder = await connection.scalar(select(_SLOT.release_id).where(_SLOT.slot == slot))
             raise MappingError(f"{holder} is under way for this kind: end it first", ErrorCode.RELEASE_STATE)
-        settled = (await self._settled(connection)).get(event.kind)
-        if event.plan is not None and settled is not None and event.plan.baseline != settled:
+        if event.plan is None:
+            return
+        settled = (await self._settled(connection)).get(subject_of(event.kind, event.plan.baseline))
+        if settled is not None and event.plan.baseline != settled:
             message = f"the {event.kind} in force is {settled}, not {event.plan.baseline}"
             raise MappingError(message, ErrorCode.RELEASE_STATE)
 
-    async def _settled(self, connection: AsyncConnection) -> dict[VariantKind, str]:
+    async def _settled(self, connection: AsyncConnection) -> dict[str, str]:
         newest = (
             select(_EVENT.kind, func.max(_EVENT.settled_after).label("last"))
             .where(_EVENT.settles.is_not(None))
@@ -189,5 +191,12 @@ class SqlReleases:
             .subquery()
         )
         is_newest = (_EVENT.kind == newest.c.kind) & (_EVENT.settled_after == newest.c.last)
-        rows = await connection.execute(select(_EVENT.kind, _EVENT.settles).join(newest, is_newest))
-        return {VariantKind(row.kind): row.settles for row in rows}
+        # Of schemas each has a version in force of its own: all that ever settled one are read, in their order.
+        is_schema = _EVENT.kind == VariantKind.SCHEMA.value
+        settling = select(_EVENT.kind, _EVENT.settles).join(
+            newest, is_newest | (is_schema & (newest.c.kind == _EVENT.kind))
+        )
+        rows = await connection.execute(
+            settling.where(_EVENT.settles.is_not(None)).order_by(_EVENT.kind, _EVENT.settled_after)
+        )
+        return {subject_of(VariantKind(row.kind), row.settles): row.settles for row in rows}

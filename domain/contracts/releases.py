@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -101,6 +102,8 @@ class TrafficUnit(StrEnum):
     LABEL = "label"
     """A vendor label: a tenant's label gets one variant for as long as the release stands."""
     REQUEST = "request"
+    CALLER = "caller"
+    """Of schemas: an API key gets one version for as long as the stage stands."""
 
 
 class GateState(StrEnum):
@@ -156,6 +159,10 @@ class ReleaseGates(Contract):
     """Probability that a candidate within all margins is ever rolled back by itself, over all gates and looks."""
 
 
+def _usual_unit(known: dict[str, Any]) -> TrafficUnit:
+    return TrafficUnit.CALLER if known.get("kind") is VariantKind.SCHEMA else TrafficUnit.LABEL
+
+
 class _Start(Contract):
     kind: VariantKind
     baseline: Identifier
@@ -163,8 +170,32 @@ class _Start(Contract):
     tenants: Tenants = ()
     """Only these tenants take part; empty: all."""
     excluded_tenants: Tenants = ()
-    unit: TrafficUnit = TrafficUnit.LABEL
+    unit: TrafficUnit = Field(default_factory=_usual_unit)
+    """Of schemas `caller` (the default there) or `request`; of all else `label` or `request`."""
     note: Note = ""
+
+    @model_validator(mode="after")
+    def _fitting_unit(self) -> Self:
+        other = TrafficUnit.LABEL if self.kind is VariantKind.SCHEMA else TrafficUnit.CALLER
+        if self.unit is other:
+            raise ValueError(f"a release of a {self.kind} cannot be by {other}")
+        return self
+
+
+_SCHEMA = re.compile(r"([A-Za-z]{1,64}):[1-9][0-9]{0,3}")
+
+
+def schema_of(version: str) -> str:
+    """The schema that a version names, as in `MappingResponse:2`; raise `ValueError` for other text."""
+    match = _SCHEMA.fullmatch(version)
+    if match is None:
+        raise ValueError("a version of a schema is named MODEL:MAJOR, as in MappingResponse:2")
+    return match[1]
+
+
+def _require_one_schema(kind: VariantKind, before: str, after: str) -> None:
+    if kind is VariantKind.SCHEMA and schema_of(before) != schema_of(after):
+        raise ValueError("both versions must be of the same schema")
 
 
 class CanaryStart(_Start):
@@ -192,6 +223,7 @@ class CanaryStart(_Start):
     def _rising_to_all(self) -> Self:
         if list(self.stages) != sorted(set(self.stages)) or self.stages[-1] != 100.0:
             raise ValueError("the stages must rise, and end at 100")
+        _require_one_schema(self.kind, self.baseline, self.candidate)
         if self.candidate == self.baseline:
             raise ValueError("the candidate must be another version than the baseline")
         return self
@@ -206,6 +238,7 @@ class BlueGreenStart(_Start):
 
     @model_validator(mode="after")
     def _another(self) -> Self:
+        _require_one_schema(self.kind, self.baseline, self.candidate)
         if self.candidate == self.baseline:
             raise ValueError("the candidate must be another version than the baseline")
         return self
@@ -265,6 +298,8 @@ class _Experiment(_Start):
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
+        if self.kind is VariantKind.SCHEMA:
+            raise ValueError("versions of a schema are not compared by experiments; release one as a canary")
         versions = [self.baseline, *(each.version for each in self.treatments)]
         if len(set(versions)) != len(versions):
             raise ValueError("every arm must be another version")

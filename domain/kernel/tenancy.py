@@ -40,6 +40,8 @@ class Principal:
     key_id: str | None = field(default=None, compare=False)
     """The API key's id, by which its requests are counted; None where the caller has no API key."""
     keyless: bool = False
+    over_link: bool = field(default=False, compare=False)
+    """Whether another context of this product passes the request on; its door has counted it already."""
 
     def __post_init__(self) -> None:
         if not _TENANT.fullmatch(self.tenant_id):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from llama_mapper.domain.contracts.mapping import ReviewPage, ReviewStatus
+from llama_mapper.domain.contracts.mapping import MappingStrategy, ReviewPage, ReviewStatus
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers
+from llama_mapper.domain.mapping.labels import LabelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,19 @@ class ReviewQueue(Protocol):
 
         Only items of this status and of this vendor, where they are named.
         """
+        ...
+
+
+class UnknownLabels(Protocol):
+    """Answers for labels that the catalogue does not know: a cascade, or one that releases share out."""
+
+    async def answer(
+        self,
+        labels: Sequence[LabelKey],
+        *,
+        strategy: MappingStrategy | None = None,
+        min_confidence: float | None = None,
+        ask_models: bool = True,
+    ) -> CascadeAnswers:
+        """See `Cascade.answer`."""
         ...

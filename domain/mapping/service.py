@@ -28,13 +28,14 @@ from llama_mapper.domain.contracts.mapping import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
-from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
+from llama_mapper.domain.mapping.releases.routing import SERVED, Served
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
 
@@ -78,7 +79,7 @@ class MappingService:
         tenants: TenantCatalogues | None = None,
         share: TrafficShare = no_share,
         meter: CostMeter | None = None,
-        cascade: Cascade | None = None,
+        cascade: UnknownLabels | None = None,
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
         warning: StageWarning = no_warning,
@@ -118,7 +119,8 @@ class MappingService:
                 for label in mapped.labels
                 if label.abstained and not label.suggestions
             ]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            served = Served(tenant_id, analysis.request_id)
+            found = await self._ask(served, keys, request.strategy, request.min_confidence)
             used = found.used
             answers = dict(zip(keys, found.answers, strict=True))
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
@@ -166,7 +168,8 @@ class MappingService:
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
-        view = await self._view(tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        request_key = f"{first.vendor}/{first.vendor_version or ''}/{first.label}"
+        view = await self._view(tenant_id, request_key)
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
@@ -178,7 +181,8 @@ class MappingService:
         used: tuple[StageUse, ...] = ()
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            served = Served(tenant_id, request_key)
+            found = await self._ask(served, keys, request.strategy, request.min_confidence)
             used = found.used
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
@@ -220,15 +224,21 @@ class MappingService:
 
     async def _ask(
         self,
-        tenant_id: str,
+        served: Served,
         keys: Sequence[LabelKey],
         strategy: MappingStrategy | None,
         min_confidence: float | None,
     ) -> CascadeAnswers:
         if self._cascade is None:
             return CascadeAnswers((), ())
-        permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
-        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+        permitted = self._may_ask_models is None or self._may_ask_models(served.tenant_id)
+        token = SERVED.set(served)
+        try:
+            return await self._cascade.answer(
+                keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted
+            )
+        finally:
+            SERVED.reset(token)
 
     def _count(self, mapped: Sequence[MappedLabel]) -> None:
         for stage, labels in Counter([label.stage for label in mapped]).items():

@@ -17,8 +17,8 @@ from llama_mapper.entrypoints.cli.curation import (
     run,
     tell_difference,
 )
-from llama_mapper.entrypoints.cli.curation import owner as tenant_of
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import owner, signed
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def list_crosswalks(
     tenant: Tenant = "local", everyone: Everyone = False, as_json: Json = False, data_dir: DataDir = None
 ) -> None:
     """List the versions and the share of the traffic that each answers."""
-    _tell(run(lambda curation: curation.desks.crosswalks.list(_owner(tenant, everyone)), None, data_dir), as_json)
+    _tell(run(lambda curation: curation.desks.crosswalks.list(owner(tenant, everyone)), None, data_dir), as_json)
 
 
 @app.command()
@@ -59,7 +59,7 @@ def upload(
     asked = file_as(CrosswalkUpload, file)
 
     async def use(curation: Curation) -> CrosswalkInfo:
-        return await curation.desks.crosswalks.upload(_owner(tenant, everyone), asked, curation.curator)
+        return await curation.desks.crosswalks.upload(owner(tenant, everyone), asked, curation.curator)
 
     stored = run(use, person, data_dir)
     typer.echo(stored.model_dump_json()) if as_json else print_lines(f"{stored.version} {stored.digest}")
@@ -76,7 +76,7 @@ def evaluate(
 ) -> None:
     """Try a version on the test cases; exit status 1 if it may not be deployed."""
     found = run(
-        lambda curation: curation.desks.crosswalks.accuracy(_owner(tenant, everyone), version, framework),
+        lambda curation: curation.desks.crosswalks.accuracy(owner(tenant, everyone), version, framework),
         None,
         data_dir,
     )
@@ -111,7 +111,7 @@ def deploy(
     asked = given(CrosswalkDeployment, percent=percent, note=note)
 
     async def use(curation: Curation) -> CrosswalkList:
-        return await curation.desks.crosswalks.deploy(_owner(tenant, everyone), version, asked, curation.curator)
+        return await curation.desks.crosswalks.deploy(owner(tenant, everyone), version, asked, curation.curator)
 
     _tell(run(use, person, data_dir), as_json)
 
@@ -131,7 +131,7 @@ def rollback(
     asked = given(CrosswalkRollback, note=note)
 
     async def use(curation: Curation) -> CrosswalkList:
-        return await curation.desks.crosswalks.rollback(_owner(tenant, everyone), asked, curation.curator)
+        return await curation.desks.crosswalks.rollback(owner(tenant, everyone), asked, curation.curator)
 
     _tell(run(use, person, data_dir), as_json)
 
@@ -141,7 +141,7 @@ def history(
     tenant: Tenant = "local", everyone: Everyone = False, as_json: Json = False, data_dir: DataDir = None
 ) -> None:
     """Print the changes of what is deployed, newest first."""
-    found = run(lambda curation: curation.desks.crosswalks.history(_owner(tenant, everyone)), None, data_dir)
+    found = run(lambda curation: curation.desks.crosswalks.history(owner(tenant, everyone)), None, data_dir)
     if as_json:
         typer.echo(found.model_dump_json())
         return
@@ -153,7 +153,7 @@ def history(
             each.version or "(shipped)",
             "" if each.percent is None else f"{each.percent} %",
             "" if each.accuracy is None else f"{each.accuracy:.1%}",
-            f"{each.who} ({each.door}{', keyless' if each.keyless else ''})",
+            signed(each),
             each.note,
         )
         for each in found.items
@@ -172,15 +172,9 @@ def diff(
 ) -> None:
     """Print the links that were added, removed, or have another reason."""
     found = run(
-        lambda curation: curation.desks.crosswalks.difference(_owner(tenant, everyone), before, after), None, data_dir
+        lambda curation: curation.desks.crosswalks.difference(owner(tenant, everyone), before, after), None, data_dir
     )
     tell_difference(found, as_json)
-
-
-def _owner(tenant: str, everyone: bool) -> str:
-    from llama_mapper.domain.kernel.tenancy import EVERYONE
-
-    return EVERYONE if everyone else tenant_of(tenant)
 
 
 def _tell(listed: CrosswalkList, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from llama_mapper.entrypoints.cli.persons import signed, user
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Expected = Annotated[
     int | None, typer.Option("--if-version", min=0, help="Only if this is the version that stands; 0: if none does.")
 ]
+To = Annotated[int, typer.Argument(min=1, help="The version whose content is to stand again.")]
+Before = Annotated[int, typer.Argument(min=0, help="The earlier version; 0: nothing.")]
+After = Annotated[int, typer.Argument(min=0, help="The later version.")]
 
 
 def run(use: Callable[[Curation], Awaitable[Result]], person: str | None, data_dir: Path | None) -> Result:
@@ -36,22 +40,10 @@ def run(use: Callable[[Curation], Awaitable[Result]], person: str | None, data_d
     from llama_mapper.entrypoints.settings import Settings
 
     async def running() -> Result:
-        async with open_curation(Settings.load(data_dir=data_dir), person or _user()) as curation:
+        async with open_curation(Settings.load(data_dir=data_dir), person or user()) as curation:
             return await use(curation)
 
     return asyncio.run(running())
-
-
-def owner(tenant: str) -> str:
-    """The tenant, if it can be one."""
-    import re
-
-    from llama_mapper.domain.kernel.errors import ValidationError
-    from llama_mapper.domain.kernel.tenancy import TENANT_PATTERN
-
-    if not re.fullmatch(TENANT_PATTERN, tenant):
-        raise ValidationError("a tenant id is 1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit")
-    return tenant
 
 
 def given(model: type[Model], **fields: object) -> Model:
@@ -103,7 +95,7 @@ def tell_history(history: DocumentHistory, as_json: bool) -> None:
             each.at.isoformat(timespec="seconds"),
             each.step if each.restores is None else f"{each.step} to {each.restores}",
             each.digest or "",
-            f"{each.who} ({each.door}{', keyless' if each.keyless else ''})",
+            signed(each),
             each.note,
         )
         for each in history.items
@@ -121,12 +113,3 @@ def tell_difference(difference: DocumentDifference, as_json: bool) -> None:
         text = f"{entry.before} -> {entry.after}" if entry.change == "changed" else entry.after or entry.before or ""
         print_lines(f"{signs[entry.change]} {entry.where}: {text}")
     typer.echo(f"{difference.added} added, {difference.removed} removed, {difference.changed} changed")
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_mapper.entrypoints.cli.curation import (
+    After,
+    Before,
     Expected,
     Json,
     NoteText,
     Person,
     Tenant,
+    To,
     file_as,
-    owner,
     print_error,
     run,
     tell_difference,
     tell_history,
 )
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import owner
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -130,7 +133,7 @@ def remove(
 @app.command()
 def rollback(
     reference: Reference,
-    to: Annotated[int, typer.Argument(min=1, help="The version whose content is to stand again.")],
+    to: To,
     expected: Expected = None,
     tenant: Tenant = "local",
     person: Person = None,
@@ -159,8 +162,8 @@ def history(reference: Reference, tenant: Tenant = "local", as_json: Json = Fals
 @app.command()
 def diff(
     reference: Reference,
-    before: Annotated[int, typer.Argument(min=0, help="The earlier version; 0: nothing.")],
-    after: Annotated[int, typer.Argument(min=0, help="The later version.")],
+    before: Before,
+    after: After,
     tenant: Tenant = "local",
     as_json: Json = False,
     data_dir: DataDir = None,

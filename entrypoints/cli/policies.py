@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import owner as owner_of
+from llama_mapper.entrypoints.cli.persons import signed, user
 from llama_mapper.entrypoints.cli.printing import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def add(
     It needs an installation without API keys, or the setting policy_four_eyes off. The record says that nobody else
     has approved it.
     """
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     _tell_version(_run(lambda policies: policies.add(owner, folder, note), person, data_dir), as_json)
 
 
@@ -75,7 +77,7 @@ def draft(
     data_dir: DataDir = None,
 ) -> None:
     """Store the bundle in FOLDER as a draft. A version is stored once and never changes."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     _tell_version(_run(lambda policies: policies.draft(owner, folder, note), person, data_dir), as_json)
 
 
@@ -90,7 +92,7 @@ def validate(
     data_dir: DataDir = None,
 ) -> None:
     """Examine a draft; exit status 1 if it is not valid."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     found = _run(lambda policies: policies.lifecycle.validate(owner, bundle, version, policies.actor), person, data_dir)
     if as_json:
         typer.echo(found.model_dump_json())
@@ -118,7 +120,7 @@ def approve(
     """Approve a validated version that another person drafted."""
     from llama_mapper.domain.contracts.policies import PolicyApproval
 
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     approval = _given(PolicyApproval, note=note, single_operator=single_operator)
     approved = _run(
         lambda policies: policies.lifecycle.approve(owner, bundle, version, approval, policies.actor), person, data_dir
@@ -140,7 +142,7 @@ def reject(
     """Refuse a version that is not approved yet, for good."""
     from llama_mapper.domain.contracts.policies import PolicyRefusal
 
-    owner, refusal = _owner(tenant, everyone), _given(PolicyRefusal, reason=reason)
+    owner, refusal = owner_of(tenant, everyone), _given(PolicyRefusal, reason=reason)
     refused = _run(
         lambda policies: policies.lifecycle.reject(owner, bundle, version, refusal, policies.actor), person, data_dir
     )
@@ -161,7 +163,7 @@ def withdraw(
     """Take a version back that was never in force, for good."""
     from llama_mapper.domain.contracts.policies import PolicyRefusal
 
-    owner, refusal = _owner(tenant, everyone), _given(PolicyRefusal, reason=reason)
+    owner, refusal = owner_of(tenant, everyone), _given(PolicyRefusal, reason=reason)
     withdrawn = _run(
         lambda policies: policies.lifecycle.withdraw(owner, bundle, version, refusal, policies.actor), person, data_dir
     )
@@ -186,7 +188,7 @@ def activate(
     """Put an approved version in force; running servers use it within two seconds."""
     from llama_mapper.domain.contracts.policies import PolicyActivationRequest
 
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     request = _given(PolicyActivationRequest, scope=_scope(key, kind, monitor), percent=percent, note=note)
     now = _run(
         lambda policies: policies.lifecycle.activate(owner, bundle, version, request, policies.actor), person, data_dir
@@ -210,7 +212,7 @@ def deactivate(
     """Leave a scope without a version of its own, so that the next level decides."""
     from llama_mapper.domain.contracts.policies import PolicyScopeRequest
 
-    owner, request = _owner(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
+    owner, request = owner_of(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
     now = _run(lambda policies: policies.lifecycle.deactivate(owner, bundle, request, policies.actor), person, data_dir)
     _tell_activations(bundle, now, as_json)
 
@@ -231,7 +233,7 @@ def rollback(
     """Return a scope to what was in force before its last change."""
     from llama_mapper.domain.contracts.policies import PolicyScopeRequest
 
-    owner, request = _owner(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
+    owner, request = owner_of(tenant, everyone), _given(PolicyScopeRequest, scope=_scope(key, kind, monitor), note=note)
     now = _run(lambda policies: policies.lifecycle.rollback(owner, bundle, request, policies.actor), person, data_dir)
     _tell_activations(bundle, now, as_json)
 
@@ -245,7 +247,7 @@ def list_bundles(
     data_dir: DataDir = None,
 ) -> None:
     """List a bundle's versions, or the tenant's, the global and the shipped bundles with what is in force of them."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     if bundle is None:
         listed = _run(lambda policies: policies.overview(owner), None, data_dir)
         if as_json:
@@ -275,7 +277,7 @@ def show(
     data_dir: DataDir = None,
 ) -> None:
     """Show a version with its content, or what is in force of a bundle."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     if version is None:
         _tell_activations(
             bundle, _run(lambda policies: policies.lifecycle.activations(owner, bundle), None, data_dir), as_json
@@ -301,7 +303,7 @@ def history(
     data_dir: DataDir = None,
 ) -> None:
     """Print what happened to a bundle, newest first."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     told = _run(lambda policies: policies.lifecycle.history(owner, bundle, limit=limit), None, data_dir)
     if as_json:
         typer.echo(told.model_dump_json())
@@ -313,7 +315,7 @@ def history(
             event.step,
             event.version or "",
             "" if event.scope is None else f"{_where(event.scope)} {event.percent} %",
-            f"{event.who} ({event.door}{', keyless' if event.keyless else ''})",
+            signed(event),
             event.note if event.waiver is None else f"[no second person: {event.waiver}] {event.note}",
         )
         for event in told.items
@@ -332,7 +334,7 @@ def diff(
     data_dir: DataDir = None,
 ) -> None:
     """Print how two versions differ: modules, data, and the plans that they give. Either may be the shipped one."""
-    owner = _owner(tenant, everyone)
+    owner = owner_of(tenant, everyone)
     found = _run(lambda policies: policies.lifecycle.difference(owner, bundle, before, after), None, data_dir)
     if as_json:
         typer.echo(found.model_dump_json())
@@ -360,29 +362,6 @@ def _run(use: Callable[[Policies], Awaitable[Result]], person: str | None, data_
             return await use(policies)
 
     return asyncio.run(run())
-
-
-def user() -> str:
-    """This machine's user, who stands in the records unless another is named."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
-
-
-def _owner(tenant: str, everyone: bool) -> str:
-    import re
-
-    from llama_mapper.domain.kernel.errors import ValidationError
-    from llama_mapper.domain.kernel.tenancy import EVERYONE, TENANT_PATTERN
-
-    if everyone:
-        return EVERYONE
-    if not re.fullmatch(TENANT_PATTERN, tenant):
-        raise ValidationError("a tenant id is 1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit")
-    return tenant
 
 
 def _scope(key: str | None, kind: str | None, monitor: bool) -> PolicyScope:

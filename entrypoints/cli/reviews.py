@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_mapper.entrypoints.cli.curation import Json, NoteText, Person, Tenant, given, owner, run
+from llama_mapper.entrypoints.cli.curation import Json, NoteText, Person, Tenant, given, run
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import owner, signed
 from llama_mapper.entrypoints.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _tell(detail: ReviewDetail, as_json: bool) -> None:
             each.at.isoformat(timespec="seconds"),
             each.step,
             each.canonical or "",
-            f"{each.who} ({each.door}{', keyless' if each.keyless else ''})",
+            signed(each),
             each.note,
         )
         for each in detail.decisions

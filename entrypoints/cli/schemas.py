@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
+from llama_mapper.entrypoints.cli.options import DataDir
 from llama_mapper.entrypoints.cli.printing import print_table
+from llama_mapper.entrypoints.cli.releases import Json, NoteText, Person, given, run
+
+if TYPE_CHECKING:
+    from llama_mapper.domain.contracts.releases import Release
+    from llama_mapper.entrypoints.containers.releases import OpenReleases
 
 app = typer.Typer(name="schemas", help="The contracts as JSON Schema files, and their versions.", no_args_is_help=True)
 
@@ -51,6 +58,75 @@ def list_versions(
             for one in served
         ],
     )
+
+
+@app.command("defaults")
+def list_defaults(
+    tenant: Annotated[str, typer.Option(help="Whose traffic.")] = LOCAL_TENANT,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """What share of a tenant's callers gets which version, of those who name none."""
+    found = run(lambda opened: _shares(opened, tenant), None, data_dir)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    print_table(
+        ("schema", "version", "share", "release"),
+        [(one["model"], str(one["major"]), f"{one['percent']:g} %", one["release"] or "") for one in found],
+    )
+
+
+@app.command()
+def deploy(
+    model: Annotated[str, typer.Argument(help="The schema, such as MappingResponse.")],
+    major: Annotated[int, typer.Argument(min=1, max=9999, help="The major version.")],
+    stages: Annotated[list[float] | None, typer.Option("--stage", help="A share in percent; may be repeated.")] = None,
+    min_requests: Annotated[int, typer.Option(min=1, help="Requests before the next stage.")] = 200,
+    min_seconds: Annotated[float, typer.Option(min=0.0, help="Seconds before the next stage.")] = 600.0,
+    by_hand: Annotated[bool, typer.Option("--by-hand", help="Do not advance by itself.")] = False,
+    tenants: Annotated[list[str] | None, typer.Option("--tenant", help="Only this tenant; may be repeated.")] = None,
+    person: Person = None,
+    note: NoteText = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a version the one that callers get who name none: for 5, 25, 50 and 100 % of them, behind gates.
+
+    What follows is a release: `llama-mapper releases show`, `hold`, `advance`, `rollback`. The last stage is 100 in any
+    case.
+    """
+    from llama_mapper.domain.contracts.schema_defaults import SchemaDeployment
+    from llama_mapper.domain.kernel.errors import NotFoundError
+    from llama_mapper.domain.mapping.releases.schemas import canary_of
+
+    document: dict[str, Any] = {
+        "min_requests": min_requests,
+        "min_seconds": min_seconds,
+        "automatic": not by_hand,
+        "tenants": tenants or [],
+        "note": note,
+    }
+    if stages:
+        document["stages"] = sorted({*stages, 100.0})
+    asked = given(SchemaDeployment, document)
+
+    async def start(found: OpenReleases) -> Release:
+        if model not in found.schemas.newest:
+            raise NotFoundError(f"no schema {model} is published")
+        return await found.releases.start(canary_of(model, major, found.schemas.in_force(model), asked), found.actor)
+
+    release = run(start, person, data_dir)
+    typer.echo(release.model_dump_json() if as_json else f"{release.id}: {release.percent:g} %")
+
+
+async def _shares(found: OpenReleases, tenant: str) -> list[dict[str, Any]]:
+    now = found.schemas
+    return [
+        {"model": model, "major": major, "percent": percent, "release": now.release_of(model, tenant)}
+        for model in sorted(now.newest)
+        for major, percent in sorted(now.shares(model, tenant).items())
+    ]
 
 
 @app.command("check")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.shared_options import taking
 
 if TYPE_CHECKING:
     from llama_mapper.domain.mapping.labels import KnownLabel
@@ -48,11 +49,7 @@ def _group() -> None:
     """The commands about training."""
 
 
-@app.command()
-def mapper(
-    base_model: BaseModel = None,
-    out: Out = None,
-    resume: Resume = False,
+def _hyperparameters(
     steps: Steps = 300,
     batch_size: BatchSize = 4,
     accumulation: Accumulation = 2,
@@ -63,6 +60,32 @@ def mapper(
     patience: Patience = 4,
     seed: Seed = 0,
     test_limit: TestLimit = 200,
+) -> dict[str, Any]:
+    """The options that every model is trained with."""
+    return {
+        "steps": steps,
+        "batch_size": batch_size,
+        "accumulation": accumulation,
+        "learning_rate": learning_rate,
+        "rank": rank,
+        "alpha": 2 * rank,
+        "max_tokens": max_tokens,
+        "evaluate_every": every,
+        "save_every": every,
+        "patience": patience,
+        "seed": seed,
+        "test_limit": test_limit,
+    }
+
+
+@app.command()
+@taking("hyperparameters", _hyperparameters)
+def mapper(
+    base_model: BaseModel = None,
+    out: Out = None,
+    resume: Resume = False,
+    *,
+    hyperparameters: dict[str, Any],
     hold_out: HoldOut = None,
     exclude: Exclude = None,
     reviewed: Reviewed = None,
@@ -72,39 +95,22 @@ def mapper(
     """Train the model that says what a vendor label means, evaluate it, and register the adapter."""
     from llama_mapper.domain.mapping.training.spec import TrainingTask
 
-    hyperparameters = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "accumulation": accumulation,
-        "learning_rate": learning_rate,
-        "rank": rank,
-        "alpha": 2 * rank,
-        "max_tokens": max_tokens,
-        "evaluate_every": every,
-        "save_every": every,
-        "patience": patience,
-        "seed": seed,
-        "test_limit": test_limit,
+    recipe = {
+        "seed": hyperparameters["seed"],
+        "hold_out": tuple(hold_out or ()),
+        "exclude": tuple(exclude or ()),
     }
-    recipe = {"seed": seed, "hold_out": tuple(hold_out or ()), "exclude": tuple(exclude or ())}
     _run(TrainingTask.MAPPER, base_model, hyperparameters, recipe, reviewed, out, resume, data_dir, as_json)
 
 
 @app.command()
+@taking("hyperparameters", _hyperparameters, test_limit=50)
 def analyst(
     base_model: BaseModel = None,
     out: Out = None,
     resume: Resume = False,
-    steps: Steps = 300,
-    batch_size: BatchSize = 4,
-    accumulation: Accumulation = 2,
-    learning_rate: LearningRate = 3e-4,
-    rank: Rank = 8,
-    max_tokens: MaxTokens = 512,
-    every: Every = 25,
-    patience: Patience = 4,
-    seed: Seed = 0,
-    test_limit: TestLimit = 50,
+    *,
+    hyperparameters: dict[str, Any],
     examples: Annotated[int, typer.Option(min=20, help="Examples to make, over all splits.")] = 1_200,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -112,21 +118,7 @@ def analyst(
     """Train the model that explains an analysis, evaluate it, and register the adapter."""
     from llama_mapper.domain.mapping.training.spec import TrainingTask
 
-    hyperparameters = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "accumulation": accumulation,
-        "learning_rate": learning_rate,
-        "rank": rank,
-        "alpha": 2 * rank,
-        "max_tokens": max_tokens,
-        "evaluate_every": every,
-        "save_every": every,
-        "patience": patience,
-        "seed": seed,
-        "test_limit": test_limit,
-    }
-    recipe = {"seed": seed, "examples": examples}
+    recipe = {"seed": hyperparameters["seed"], "examples": examples}
     _run(TrainingTask.ANALYST, base_model, hyperparameters, recipe, None, out, resume, data_dir, as_json)
 
 

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.links.http_analysis import HttpAnalysis
+from llama_mapper.adapters.links.http_forwarding import HttpForwarder
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
+from llama_mapper.adapters.links.http_schemas import HttpSchemaReleases
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.entrypoints.settings import Settings
 
@@ -20,14 +22,23 @@ def _link(settings: Settings, service: str, url: object) -> HttpLink:
     return HttpLink(open_client(str(url), secret=secret, timeout_s=timeout_s), service, timeout_s)
 
 
+def _forwarder(settings: Settings, service: str, url: object) -> HttpForwarder:
+    secret = settings.link_secret.get_secret_value() if settings.link_secret else None
+    client = open_client(str(url), secret=secret, timeout_s=settings.link_timeout_s)
+    return HttpForwarder(client, service, has_secret=secret is not None)
+
+
 class LinksContainer(containers.DeclarativeContainer):
     """The two contexts behind the front door, over HTTP."""
 
     settings = providers.Dependency(instance_of=Settings)
     analysis_link = providers.Singleton(_link, settings, "analysis", settings.provided.analysis_url)
     mapping_link = providers.Singleton(_link, settings, "mapping", settings.provided.mapping_url)
+    forward_to_analysis = providers.Singleton(_forwarder, settings, "analysis", settings.provided.analysis_url)
+    forward_to_mapping = providers.Singleton(_forwarder, settings, "mapping", settings.provided.mapping_url)
     analysis = providers.Singleton(HttpAnalysis, analysis_link)
     mapping = providers.Singleton(HttpMapping, mapping_link)
+    schemas = providers.Singleton(HttpSchemaReleases, mapping_link)
 
 
 @asynccontextmanager
@@ -47,3 +58,5 @@ async def running_links(settings: Settings) -> AsyncIterator[LinksContainer]:
     finally:
         await container.analysis_link().close()
         await container.mapping_link().close()
+        await container.forward_to_analysis().close()
+        await container.forward_to_mapping().close()

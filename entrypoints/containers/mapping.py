@@ -20,6 +20,8 @@ from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
 from llama_mapper.domain.mapping.models.uses import ModelWarnings
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
+from llama_mapper.domain.mapping.ports import UnknownLabels
+from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
@@ -27,13 +29,18 @@ from llama_mapper.domain.mapping.validation.validator import Check, Validator
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.costs import flushing
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
-from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of, stage_slots
+from llama_mapper.entrypoints.containers.generation import (
+    ModelWatch,
+    configured_models,
+    released_stages,
+    stage_slots,
+)
 from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
 from llama_mapper.entrypoints.containers.mapping_stages import RunningStages, running_stages
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
+from llama_mapper.entrypoints.containers.release_suites import release_suites
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
 from llama_mapper.entrypoints.containers.running import MappingDesks
-from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 shipped_documents = cache(load_raw_catalogue)
 """The shipped documents, read where they are first needed: an installation without uploads never holds them."""
@@ -51,12 +58,15 @@ class MappingContainer(containers.DeclarativeContainer):
         CostService, ledger=cost_ledger, meter=cost_meter, sink=providers.Singleton(AlertsInLog), clock=platform.clock
     )
     watch = providers.Dependency(instance_of=ModelWatch)
-    releases = providers.Singleton(releases_over, database, platform.settings, platform.clock)
+    releases = providers.Singleton(
+        releases_over, database, platform.settings, platform.catalogue, platform.clock, platform.schemas
+    )
     documents = providers.Singleton(SqlCatalogueDocuments, database)
     tenants = providers.Singleton(
         TenantCatalogues, documents, platform.catalogue, providers.Object(shipped_documents), platform.current_id
     )
     stages = providers.Dependency(instance_of=RunningStages)
+    unknown_labels: providers.Provider[UnknownLabels | None] = providers.Object(None)
     warnings = providers.Singleton(ModelWarnings)
     service = providers.Singleton(
         MappingService,
@@ -68,7 +78,7 @@ class MappingContainer(containers.DeclarativeContainer):
         share=providers.Object(share_of),
         meter=cost_meter,
         may_ask_models=costs.provided.may_ask_models,
-        cascade=stages.provided.cascade,
+        cascade=unknown_labels,
         metrics=platform.metrics,
         warning=warnings.provided.of,
     )
@@ -76,7 +86,7 @@ class MappingContainer(containers.DeclarativeContainer):
     validator = providers.Singleton(
         Validator,
         catalogue=platform.catalogue,
-        schemas=providers.Object(schema_versions),
+        schemas=platform.schemas,
         models=providers.Callable(published_models),
         checks=validator_checks,
     )
@@ -123,18 +133,26 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
     """The context with its database open, and what asks the models that the settings name."""
     settings = platform.settings()
     plugins = mapping_plugins_of(settings)
-    models = generation_of(settings, platform.metrics(), plugins.generations)
+    models = configured_models(settings, platform.metrics(), plugins.generations)
     watch = ModelWatch(models)
-    slots = stage_slots(settings, models, plugins)
+    container = MappingContainer(platform=platform, watch=watch)
+    container.validator_checks.override(providers.Object(plugins.checks))
+    releases = container.releases()
+    released = released_stages(settings, models, releases.router, releases.watch.may_answer)
+    slots = stage_slots(None if released is None else released.stage, plugins)
     async with (
         watch.running(),
         running_stages(settings, platform.catalogue(), platform.metrics(), slots) as stages,
+        open_database(container.database()),
+        flushing(container.costs()),
+        running_releases(releases, platform.metrics()),
     ):
-        container = MappingContainer(platform=platform, stages=stages, watch=watch)
-        container.validator_checks.override(providers.Object(plugins.checks))
-        async with (
-            open_database(container.database()),
-            flushing(container.costs()),
-            running_releases(container.releases(), platform.metrics()),
-        ):
-            yield container
+        container.stages.override(providers.Object(stages))
+        if stages.cascade is not None:
+            split = SplitCascade(stages.cascade, releases.router)
+            releases.splits.append(split)
+            container.unknown_labels.override(providers.Object(split))
+        if released is not None:
+            releases.splits.extend(released.splits)
+        releases.suites.update(release_suites(settings, stages, released))
+        yield container

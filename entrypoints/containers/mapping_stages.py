@@ -107,7 +107,8 @@ class Neighbourhood:
 class RunningStages:
     """The cascade, and how its stages are; `wait` waits until those that load in the background have done so."""
 
-    cascade: Cascade | None
+    neighbourhood: Neighbourhood
+    cascade: Cascade | None = None
     kept: list[KeptEmbeddingStage] = field(default_factory=list)
 
     def notes(self) -> Mapping[str, str]:
@@ -136,7 +137,7 @@ async def running_stages(
     from llama_mapper.adapters.mapping.neighbour_files import load_calibration
 
     neighbourhood = Neighbourhood()
-    running = RunningStages(None)
+    running = RunningStages(neighbourhood)
     slots: list[StageSlot] = []
     replaced = {slot.stage.stage.value for slot in more}
     is_remote = settings.mapping_embeddings == "triton"

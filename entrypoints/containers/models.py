@@ -166,10 +166,10 @@ async def running_uses(
     platform: PlatformContainer, mapping: MappingContainer, models: ModelsContainer
 ) -> AsyncIterator[ModelsInService]:
     """Look now and then, until the end of the block, which registered versions the mapping answers with."""
-    generation = mapping.watch().models
-    sources: dict[MappingStage, ToldVersion] = {MappingStage.EMBEDDING: mapping.stages().embedding_version}
-    if generation is not None:
-        sources[MappingStage.MODEL] = generation.model_version
+    sources: dict[MappingStage, ToldVersion] = {
+        MappingStage.EMBEDDING: mapping.stages().embedding_version,
+        MappingStage.MODEL: mapping.watch().models.model_version,
+    }
     in_service = ModelsInService(
         f"{socket.gethostname()}/{platform.settings().port}",
         sources,

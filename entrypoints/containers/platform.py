@@ -19,6 +19,7 @@ from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
 from llama_mapper.domain.mapping.taxonomies.library import TaxonomyLibrary
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId, current_ids
 from llama_mapper.entrypoints.containers.databases import database_for
+from llama_mapper.entrypoints.containers.schemas import schema_versions
 from llama_mapper.entrypoints.containers.shared_state import shared_state
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
@@ -47,6 +48,8 @@ class PlatformContainer(containers.DeclarativeContainer):
     catalogue = providers.Singleton(load_catalogue)
     current_id = providers.Singleton(current_ids_of, catalogue)
     taxonomies = providers.Singleton(taxonomy_library, catalogue, current_id)
+    schemas = providers.Object(schema_versions)
+    """What gives the committed versions of the published schemas."""
     metrics = providers.Singleton(PrometheusMetrics)
     database = providers.Singleton(database_for, settings, "platform")
     api_keys = providers.Singleton(SqlApiKeys, database)

@@ -25,6 +25,7 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.schema_defaults import running_schema_defaults
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.containers.training import running_training
 from llama_mapper.entrypoints.settings import Settings
@@ -52,6 +53,9 @@ async def running_monolith(
         )
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
+        )
+        schema_defaults = await stack.enter_async_context(
+            running_schema_defaults(settings, platform.schemas(), mapping.releases().schemas)
         )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
@@ -82,6 +86,7 @@ async def running_monolith(
             desk=orchestration.desk(),
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            schema_defaults=schema_defaults,
             operator_tenant=settings.operator_tenant,
             notes=lambda: {
                 **detector_notes(pool, fleet),
@@ -93,6 +98,7 @@ async def running_monolith(
                 **in_service.notes(),
                 **servers.notes(),
                 **mapping.releases().notes(),
+                **schema_defaults.notes(),
                 **mapping.stages().notes(),
             },
             wait_for_detectors=pool.wait_ready,

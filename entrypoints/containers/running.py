@@ -23,6 +23,7 @@ from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
 from llama_mapper.domain.contracts.validation import ValidationApi
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.kernel.forwarding import Forwarder
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from llama_mapper.domain.orchestration.registry.following import RegistryFollower
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.policy_simulation import PolicySimulator
+    from llama_mapper.entrypoints.schema_defaults import SchemaDefaults, SchemaReleaseLink
 
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
@@ -81,6 +83,11 @@ class Running:
     releases: ReleaseApi | None = None
     experiments: ExperimentApi | None = None
     operator_tenant: str = LOCAL_TENANT
+    schema_defaults: SchemaDefaults | None = None
+    schema_link: SchemaReleaseLink | None = None
+    """Served where the releases of schemas are kept for a front door that runs elsewhere."""
+    forwarders: Mapping[str, Forwarder] = field(default_factory=dict)
+    """Context → what passes its operations on, at a front door that it does not run behind in this process."""
     simulator: PolicySimulator | None = None
     jobs: JobApi | None = None
     training: TrainingApi | None = None

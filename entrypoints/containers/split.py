@@ -16,6 +16,11 @@ from llama_mapper.entrypoints.containers.running import (
     plugin_notes,
     pool_gauges,
 )
+from llama_mapper.entrypoints.containers.schema_defaults import (
+    LINK_INTERVAL_S,
+    linked_schema_releases,
+    running_schema_defaults,
+)
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
@@ -38,6 +43,11 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )
+        schema_defaults = await stack.enter_async_context(
+            running_schema_defaults(
+                settings, platform.schemas(), linked_schema_releases(links.schemas()), interval_s=LINK_INTERVAL_S
+            )
+        )
         pool = orchestration.pool()
         pool_gauges(platform.metrics(), pool)
         fleet = orchestration.fleet()
@@ -59,8 +69,11 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             registry=orchestration.registry(),
             desk=orchestration.desk(),
             operator_tenant=settings.operator_tenant,
+            schema_defaults=schema_defaults,
+            forwarders={"analysis": links.forward_to_analysis(), "mapping": links.forward_to_mapping()},
             notes=lambda: {
                 **detector_notes(pool, fleet),
+                **schema_defaults.notes(),
                 **orchestration.guards().notes(),
                 **plugin_notes(orchestration.plugins()),
                 **shared.notes(),
@@ -103,6 +116,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
         running_uses(platform, mapping, models) as in_service,
         running_model_servers(settings, mapping.database(), platform.metrics()) as servers,
         running_training(platform, mapping, models) as training,
+        running_schema_defaults(settings, platform.schemas(), mapping.releases().schemas) as schema_defaults,
     ):
         databases = (keys, mapping.database())
         checks = {f"database.{database.context}": database_check(database) for database in databases}
@@ -116,6 +130,8 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,
             experiments=mapping.releases().experiments,
+            schema_defaults=schema_defaults,
+            schema_link=mapping.releases().schemas,
             training=training,
             checks=checks,
             notes=lambda: {

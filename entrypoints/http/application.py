@@ -23,6 +23,7 @@ from llama_mapper.entrypoints.http.problems import on_http_exception
 from llama_mapper.entrypoints.http.profiles import Schemas
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.telemetry import OnRequest, TelemetryMiddleware
+from llama_mapper.entrypoints.schema_defaults import SchemaDefaults
 
 
 def create_application(
@@ -37,12 +38,14 @@ def create_application(
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
     schemas: Schemas = schema_versions,
+    defaults: SchemaDefaults | None = None,
 ) -> Starlette:
     """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`.
 
-    `schemas` gives the versions that callers may name, and is first called when one is.
+    `schemas` gives the versions that callers may name, and is first called at the first answer; `defaults` those that
+    others get.
     """
-    routes = routes_of(operations, authenticator, timeout_s, limits, idempotency, schemas)
+    routes = routes_of(operations, authenticator, timeout_s, limits, idempotency, schemas, defaults)
     if docs:
         routes += _docs_routes(operations, version)
     application = Starlette(

@@ -7,6 +7,8 @@ from time import monotonic
 
 from starlette.requests import Request
 
+from llama_mapper.domain.kernel.acting import HEADER as ACTING_HEADER
+from llama_mapper.domain.kernel.acting import read as read_acting
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.credentials import ApiKeyRecord, ApiKeys, key_id_of, looks_like_key, verify_key
 from llama_mapper.domain.kernel.errors import AuthenticationError
@@ -15,7 +17,8 @@ from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT, Principal, Scope
 from llama_mapper.entrypoints.http.headers import header_of
 
 _LOCAL = Principal("local", LOCAL_TENANT, frozenset({Scope.ASSESS, Scope.READ, Scope.ADMIN}), keyless=True)
-_LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}))
+_LINK = Principal("link", LOCAL_TENANT, frozenset({Scope.INTERNAL}), over_link=True)
+_ACTING = ACTING_HEADER.encode()
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -72,7 +75,8 @@ class Authenticator:
         presented = _presented(request)
         secret = self._link_secret
         if presented is not None and secret is not None and hmac.compare_digest(presented.encode(), secret):
-            return _LINK
+            acting_for = header_of(request.scope, _ACTING)
+            return _LINK if acting_for is None else read_acting(acting_for)
         record = None
         if presented is not None and looks_like_key(presented):
             record = await self._record(key_id_of(presented))

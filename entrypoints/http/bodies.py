@@ -17,8 +17,12 @@ from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.contracts.training import TrainingRequest
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
+from llama_mapper.entrypoints.http.default_versions import exchange_of
 from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.profiles import newest_body
+
+_NEWEST = "llama_mapper.newest_body"
+"""The key of an ASGI scope under which it says that the body has been made the newest version's."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Owned = TypeVar(
@@ -42,7 +46,7 @@ class RefusedBody(Exception):
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, in its schema's newest version where its media type names an older one.
+    """The whole body, in its schema's newest version where it is of an older one, by its media type or by default.
 
     Raise `CONTENT_TOO_LARGE` beyond `limit` bytes, `UNSUPPORTED_MEDIA_TYPE` unless it is JSON, and what `newest_body`
     raises.
@@ -62,9 +66,13 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise _too_large(limit)
         chunks.append(chunk)
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if request.scope.get(_NEWEST, False):
+        return body  # it was read before, for its Idempotency-Key
+    request.scope[_NEWEST] = True
     if content_type is not None and "profile" in content_type:
         return newest_body(content_type, body, request.app.state.schemas)
-    return body
+    exchange = exchange_of(request)
+    return body if exchange is None else exchange.newest_of(body)
 
 
 async def read_model(request: Request, model: type[Model], limit: int) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,13 +17,14 @@ from llama_mapper.domain.contracts.crosswalks import (
 )
 from llama_mapper.domain.contracts.curation import DocumentDifference
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
-from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.domain.kernel.tenancy import Principal
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_model
-from llama_mapper.entrypoints.http.curators import curator_of, matching, named
-from llama_mapper.entrypoints.http.operations import Handler, Operation, QueryParameter
-from llama_mapper.entrypoints.http.own_catalogue import DOCUMENT_LIMIT
+from llama_mapper.entrypoints.http.curators import curated, curator_of, matching, named
+from llama_mapper.entrypoints.http.documents import DOCUMENT_LIMIT
+from llama_mapper.entrypoints.http.operations import Operation, QueryParameter
 
+_TAG = "crosswalks"
 _STEP_LIMIT = 16_384
 _ONE = "/v1/crosswalks/{version}"
 _NAME: dict[str, object] = {"type": "string", "minLength": 1, "maxLength": 64}
@@ -69,7 +69,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
         return json_answer(await api.difference(principal.tenant_for(None), before, after))
 
     return [
-        _operation(
+        curated(
+            _TAG,
             "listCrosswalks",
             "GET",
             "/v1/crosswalks",
@@ -77,7 +78,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             listed,
             CrosswalkList,
         ),
-        _operation(
+        curated(
+            _TAG,
             "uploadCrosswalk",
             "POST",
             "/v1/crosswalks",
@@ -99,7 +101,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
                 },
             },
         ),
-        _operation(
+        curated(
+            _TAG,
             "evaluateCrosswalk",
             "GET",
             f"{_ONE}/accuracy",
@@ -114,7 +117,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
                 ErrorCode.EDITION_NOT_FOUND,
             ),
         ),
-        _operation(
+        curated(
+            _TAG,
             "deployCrosswalk",
             "POST",
             f"{_ONE}:deploy",
@@ -125,7 +129,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             errors=(*_CONFLICTS, ErrorCode.ACCURACY_TOO_LOW),
             example={"percent": 10},
         ),
-        _operation(
+        curated(
+            _TAG,
             "rollbackCrosswalk",
             "POST",
             "/v1/crosswalks:rollback",
@@ -136,7 +141,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             errors=(ErrorCode.CONFLICT,),
             example={"note": "a control is missing"},
         ),
-        _operation(
+        curated(
+            _TAG,
             "getCrosswalkHistory",
             "GET",
             "/v1/crosswalks:history",
@@ -144,7 +150,8 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             history,
             CrosswalkHistory,
         ),
-        _operation(
+        curated(
+            _TAG,
             "diffCrosswalks",
             "GET",
             "/v1/crosswalks:diff",
@@ -158,35 +165,6 @@ def crosswalk_operations(api: CrosswalkDeskApi) -> list[Operation]:
             errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND),
         ),
     ]
-
-
-def _operation(
-    name: str,
-    method: str,
-    path: str,
-    summary: str,
-    handler: Handler,
-    answer: type[BaseModel],
-    *,
-    body: type[BaseModel] | None = None,
-    errors: tuple[ErrorCode, ...] = (),
-    query: tuple[QueryParameter, ...] = (),
-    example: dict[str, object] | None = None,
-) -> Operation:
-    return Operation(
-        id=name,
-        method=method,
-        path=path,
-        tag="crosswalks",
-        summary=summary,
-        scope=Scope.READ if method == "GET" else Scope.ADMIN,
-        handler=handler,
-        requests=() if body is None else (body,),
-        responses={200: (answer,)},
-        errors=errors,
-        query=query,
-        example=example,
-    )
 
 
 def _version(request: Request, principal: Principal) -> tuple[str, str]:

@@ -1,16 +1,17 @@
-"""Who changes a tenant's catalogue through HTTP, and the parameters that such changes share."""
+"""Who changes a tenant's catalogue through HTTP, and what the operations that do so share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from llama_mapper.domain.contracts.curation import Curator
 from llama_mapper.domain.contracts.policies import Door
-from llama_mapper.domain.kernel.errors import ValidationError
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
-from llama_mapper.entrypoints.http.operations import QueryParameter
+from llama_mapper.entrypoints.http.operations import Handler, Operation, QueryParameter
 
 IF_VERSION = QueryParameter(
     "if_version",
@@ -69,3 +70,34 @@ def matching(value: str, pattern: str, what: str) -> str:
     if not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), value):
         raise ValidationError(what)
     return value
+
+
+def curated(
+    tag: str,
+    name: str,
+    method: str,
+    path: str,
+    summary: str,
+    handler: Handler,
+    answer: type[BaseModel],
+    *,
+    body: type[BaseModel] | None = None,
+    errors: tuple[ErrorCode, ...] = (),
+    query: tuple[QueryParameter, ...] = (),
+    example: dict[str, object] | None = None,
+) -> Operation:
+    """An operation on a tenant's catalogue: read with the scope `read`, changed with the scope `admin`."""
+    return Operation(
+        id=name,
+        method=method,
+        path=path,
+        tag=tag,
+        summary=summary,
+        scope=Scope.READ if method == "GET" else Scope.ADMIN,
+        handler=handler,
+        requests=() if body is None else (body,),
+        responses={200: (answer,)},
+        errors=errors,
+        query=query,
+        example=example,
+    )

@@ -18,12 +18,14 @@ from llama_mapper.domain.kernel.rate_limits import Allowance
 from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, TENANT_PATTERN, Principal, Scope
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.bodies import RefusedBody
+from llama_mapper.entrypoints.http.default_versions import SpokenVersions, exchange_of
 from llama_mapper.entrypoints.http.fixed_paths import Served
 from llama_mapper.entrypoints.http.headers import header_of
 from llama_mapper.entrypoints.http.idempotency import HEADER, Idempotency, Idempotent
 from llama_mapper.entrypoints.http.problems import UNEXPECTED, failure, problem_response, refusal
 from llama_mapper.entrypoints.http.profiles import Schemas, answer_version
 from llama_mapper.entrypoints.http.rate_limits import RateLimits, denial, tell
+from llama_mapper.entrypoints.schema_defaults import SchemaDefaults
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -113,17 +115,18 @@ def routes_of(
     limits: RateLimits | None = None,
     idempotency: Idempotency | None = None,
     schemas: Schemas | None = None,
+    defaults: SchemaDefaults | None = None,
 ) -> list[Route]:
     """The operations as routes, one a path: only so does a 405 name every method that the path has.
 
     Without `limits` nothing is counted; without `idempotency` an `Idempotency-Key` is ignored; without `schemas` every
-    answer is of the newest version.
+    answer is of the newest version and names none; without `defaults` whoever names no version gets the newest.
     """
     by_path: dict[str, dict[str, Endpoint]] = {}
     names: dict[str, str] = {}
     for operation in operations:
         own_timeout_s = timeout_s if operation.timeout_s is None else operation.timeout_s
-        endpoint = _endpoint_of(operation, authenticator, own_timeout_s, limits, idempotency, schemas)
+        endpoint = _endpoint_of(operation, authenticator, own_timeout_s, limits, idempotency, schemas, defaults)
         by_path.setdefault(operation.path, {})[operation.method] = endpoint
         names.setdefault(operation.path, operation.id)
     return [_route(path, endpoints, names[path]) for path, endpoints in by_path.items()]
@@ -152,6 +155,7 @@ def _endpoint_of(
     limits: RateLimits | None,
     idempotency: Idempotency | None,
     schemas: Schemas | None,
+    defaults: SchemaDefaults | None,
 ) -> Endpoint:
     """The operation counted, authenticated, permitted, handled in time, and every error in the operation's form."""
     handler, scope, terms = operation.handler, operation.scope, operation.idempotent
@@ -159,6 +163,9 @@ def _endpoint_of(
     by_address = limits if limits is not None and limits.by_address else None
     by_credential = limits if limits is not None and limits.by_credential else None
     answers = frozenset(model.__name__ for models in operation.responses.values() for model in models)
+    spoken = None
+    if schemas is not None and operation.response_media_type == "application/json":
+        spoken = SpokenVersions(operation.requests, operation.responses, schemas, defaults)
 
     async def handled(request: Request, principal: Principal) -> Response:
         try:
@@ -168,7 +175,7 @@ def _endpoint_of(
         except Exception as error:
             return _answer_to(error, form)
 
-    async def serve(request: Request, allowances: list[Allowance]) -> Response:
+    async def serve(request: Request, allowances: list[Allowance], *, is_named: bool) -> Response:
         if by_address is not None and not authenticator.is_link(request):
             allowances += await by_address.admit_address(request)
             if (denied := denial(allowances)) is not None:
@@ -181,11 +188,16 @@ def _endpoint_of(
         principal.require(scope)
         token = CURRENT_PRINCIPAL.set(principal)
         try:
+            exchange = None
+            if spoken is not None:
+                exchange = spoken.begin(request.scope, principal, is_named=is_named)
             if terms is not None and idempotency is not None and header_of(request.scope, _KEY_HEADER) is not None:
-                return await idempotency.answer(
+                response = await idempotency.answer(
                     operation.id, terms, request, principal, lambda again: handled(again, principal)
                 )
-            return await handler(request, principal)
+            else:
+                response = await handler(request, principal)
+            return response if exchange is None else exchange.answer(response)
         finally:
             CURRENT_PRINCIPAL.reset(token)
 
@@ -194,13 +206,15 @@ def _endpoint_of(
         try:
             async with asyncio.timeout(timeout_s):
                 version = answer_version(request.scope, answers, schemas) if schemas is not None else None
-                response = await serve(request, allowances)
+                response = await serve(request, allowances, is_named=version is not None)
                 if version is not None:
                     response = version.of(response)
         except ClientDisconnect:
             raise
         except Exception as error:
             response = _answer_to(error, form)
+            if (exchange := exchange_of(request)) is not None:
+                exchange.ended(response.status_code)
         if allowances:
             tell(response, allowances)
         return response

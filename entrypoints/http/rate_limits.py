@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from llama_mapper.domain.kernel.errors import RateLimitError
 from llama_mapper.domain.kernel.rate_limits import NO_TENANT, Allowance, Limit, Quota, RateLimiter, whole_seconds
-from llama_mapper.domain.kernel.tenancy import Principal, Scope
+from llama_mapper.domain.kernel.tenancy import Principal
 
 _UNKNOWN = "unknown"
 
@@ -52,7 +52,7 @@ class RateLimits:
 
     async def admit(self, principal: Principal) -> Sequence[Allowance]:
         """Count the request on the caller's key and tenant; the allowances say whether it may go on."""
-        if Scope.INTERNAL in principal.scopes:
+        if principal.over_link:
             return ()
         quotas = self._quotas(principal.tenant_id, principal.key_id)
         return await self._limiter.admit(quotas) if quotas else ()

@@ -20,9 +20,10 @@ from llama_mapper.domain.kernel.errors import ErrorCode
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_model
-from llama_mapper.entrypoints.http.curators import curator_of, named, whole_number
+from llama_mapper.entrypoints.http.curators import curated, curator_of, named, whole_number
 from llama_mapper.entrypoints.http.operations import Handler, Operation, QueryParameter
 
+_TAG = "reviews"
 NDJSON = "application/x-ndjson"
 _BODY_LIMIT = 16_384
 _ITEM = "/v1/reviews/{review_id}"
@@ -62,7 +63,7 @@ def review_operations(api: ReviewDeskApi) -> list[Operation]:
             id="exportReviews",
             method="GET",
             path="/v1/reviews:export",
-            tag="reviews",
+            tag=_TAG,
             summary="Decided labels as training data, one JSON object a line; no names of persons.",
             scope=Scope.READ,
             handler=export,
@@ -80,15 +81,14 @@ def review_operations(api: ReviewDeskApi) -> list[Operation]:
             ),
             response_media_type=NDJSON,
         ),
-        Operation(
-            id="getReview",
-            method="GET",
-            path=_ITEM,
-            tag="reviews",
-            summary="A label that nobody could map, with every decision about it.",
-            scope=Scope.READ,
-            handler=detail,
-            responses={200: (ReviewDetail,)},
+        curated(
+            _TAG,
+            "getReview",
+            "GET",
+            _ITEM,
+            "A label that nobody could map, with every decision about it.",
+            detail,
+            ReviewDetail,
             errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND),
         ),
         _decision(
@@ -129,19 +129,8 @@ def review_operations(api: ReviewDeskApi) -> list[Operation]:
 def _decision(
     name: str, verb: str, summary: str, handler: Handler, body: type[BaseModel], example: dict[str, object]
 ) -> Operation:
-    return Operation(
-        id=name,
-        method="POST",
-        path=f"{_ITEM}:{verb}",
-        tag="reviews",
-        summary=summary,
-        scope=Scope.ADMIN,
-        handler=handler,
-        requests=(body,),
-        responses={200: (ReviewDetail,)},
-        errors=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
-        example=example,
-    )
+    path, errors = f"{_ITEM}:{verb}", (ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
+    return curated(_TAG, name, "POST", path, summary, handler, ReviewDetail, body=body, errors=errors, example=example)
 
 
 def _item(request: Request, principal: Principal) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
 from llama_mapper.entrypoints.http.experiments import experiment_operations
 from llama_mapper.entrypoints.http.fms import fms_operations
+from llama_mapper.entrypoints.http.forwarding import forwarded_operations
 from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
@@ -33,7 +34,8 @@ from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_op
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
 from llama_mapper.entrypoints.http.reviews import review_operations
-from llama_mapper.entrypoints.http.schemas import schema_operations
+from llama_mapper.entrypoints.http.schema_links import schema_link_operations
+from llama_mapper.entrypoints.http.schemas import schema_deployment_operations, schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
 from llama_mapper.entrypoints.http.taxonomies import taxonomy_operations
 from llama_mapper.entrypoints.http.training import training_operations
@@ -98,6 +100,8 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
             lease_s=timeout_s + _LEASE_MARGIN_S,
             keep_s=settings.idempotency_ttl_s,
         ),
+        schemas=platform.schemas(),
+        defaults=running.schema_defaults,
     )
 
 
@@ -124,7 +128,14 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += policy_operations(running.policies)
     if running.analysis is not None:
         operations += analysis_operations(running.analysis, _LINK_BODY_LIMIT)
-    operations += schema_operations(schema_versions)
+    schemas = running.platform.schemas()
+    operations += schema_operations(schemas, running.schema_defaults)
+    if running.releases is not None and running.schema_defaults is not None:
+        operations += schema_deployment_operations(
+            schemas, running.schema_defaults, running.releases, running.operator_tenant
+        )
+    if running.schema_link is not None:
+        operations += schema_link_operations(running.schema_link)
     if running.costs is not None:
         operations += cost_operations(running.costs)
     if running.validator is not None:
@@ -152,29 +163,39 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += vocabulary_operations(desks.vocabularies)
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
+    if running.forwarders:
+        here = {each.id for each in operations}
+        elsewhere = [each for each in monolith_operations(settings) if each.id not in here]
+        timeout_s = settings.request_timeout_ms / 1000.0
+        operations += forwarded_operations(elsewhere, running.forwarders, timeout_s, _LINK_BODY_LIMIT)
     return operations
 
 
-def monolith_openapi() -> dict[str, Any]:
-    """The monolith's OpenAPI document; nothing is started for it."""
+def monolith_operations(settings: Settings | None = None) -> list[Operation]:
+    """Every operation that there is, over nothing: what it takes and answers, to be described or passed on."""
     unused: Any = object()
-    operations = [
-        *assessment_operations(unused, 0),
-        *moderation_operations(unused, service_version(), 0),
-        *job_operations(unused, 0),
-        *orchestration_operations(unused, 0),
+    body_limit, artifact_limit, artifact_timeout_s = 0, 0, 0.0
+    if settings is not None:
+        body_limit, artifact_limit = settings.body_limit, settings.artifact_limit
+        artifact_timeout_s = settings.artifact_timeout_s
+    return [
+        *assessment_operations(unused, body_limit),
+        *moderation_operations(unused, service_version(), body_limit),
+        *job_operations(unused, body_limit),
+        *orchestration_operations(unused, body_limit),
         *detector_operations(unused, ""),
-        *fms_operations(unused, 0),
-        *streaming_operations(unused, 0, 0.0),
-        *policy_simulation_operations(unused, 0),
+        *fms_operations(unused, body_limit),
+        *streaming_operations(unused, body_limit, 0.0),
+        *policy_simulation_operations(unused, body_limit),
         *policy_operations(unused),
-        *analysis_operations(unused, 0),
+        *analysis_operations(unused, _LINK_BODY_LIMIT),
         *schema_operations(schema_versions),
-        *validation_operations(unused, 0),
+        *schema_deployment_operations(schema_versions, unused, unused, ""),
+        *validation_operations(unused, body_limit),
         *cost_operations(unused),
-        *mapping_operations(unused, unused, 0),
-        *model_operations(unused, "", 0, 0.0),
-        *model_server_operations(unused, "", 0.0),
+        *model_server_operations(unused, "", artifact_timeout_s),
+        *mapping_operations(unused, unused, _LINK_BODY_LIMIT),
+        *model_operations(unused, "", artifact_limit, artifact_timeout_s),
         *release_operations(unused, ""),
         *experiment_operations(unused, ""),
         *training_operations(unused),
@@ -184,4 +205,8 @@ def monolith_openapi() -> dict[str, Any]:
         *framework_operations(unused),
         *crosswalk_operations(unused),
     ]
-    return openapi_document(operations, service_version())
+
+
+def monolith_openapi() -> dict[str, Any]:
+    """The monolith's OpenAPI document; nothing is started for it."""
+    return openapi_document(monolith_operations(), service_version())

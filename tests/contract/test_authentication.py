@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
+from llama_mapper.domain.kernel import acting
 from llama_mapper.domain.kernel.credentials import issue_key
 from llama_mapper.domain.kernel.errors import AuthenticationError
-from llama_mapper.domain.kernel.tenancy import Scope
+from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.containers.identity import Identity, open_api_keys
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.settings import Settings
@@ -27,8 +28,13 @@ async def identity(tmp_path: Path) -> AsyncIterator[Identity]:
         yield opened
 
 
-def request(authorization: str | None = None, api_key: str | None = None, host: str = "127.0.0.1:8080") -> Request:
-    headers = {"host": host, "authorization": authorization, "x-api-key": api_key}
+def request(
+    authorization: str | None = None,
+    api_key: str | None = None,
+    host: str = "127.0.0.1:8080",
+    acting_for: str | None = None,
+) -> Request:
+    headers = {"host": host, "authorization": authorization, "x-api-key": api_key, acting.HEADER: acting_for}
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value is not None]
     return Request({"type": "http", "method": "GET", "path": "/", "headers": raw})
 
@@ -100,6 +106,21 @@ async def test_a_record_is_read_again_when_its_time_is_up(identity: Identity) ->
     with pytest.raises(AuthenticationError):
         await forgetful.authenticate(request(f"Bearer {key}"))
     assert (await remembering.authenticate(request(f"Bearer {key}"))).tenant_id == "acme"
+
+
+async def test_whom_a_request_is_passed_on_for_is_believed_of_the_link_alone(identity: Identity) -> None:
+    claimed = acting.written(Principal("boss", "globex", frozenset(Scope), "0123456789abcdef"))
+    key = await issue(identity)
+    door = authenticator(identity, link_secret=SECRET)
+    believed = await door.authenticate(request(f"Bearer {SECRET}", acting_for=claimed))
+    assert (believed.tenant_id, believed.name, believed.over_link) == ("globex", "boss", True)
+    own = await door.authenticate(request(f"Bearer {key}", acting_for=claimed))
+    assert (own.tenant_id, own.scopes, own.over_link) == ("acme", frozenset({Scope.READ}), False)
+    for authorization in (None, f"Bearer {SECRET}x"):
+        with pytest.raises(AuthenticationError):
+            await door.authenticate(request(authorization, acting_for=claimed))
+    with pytest.raises(AuthenticationError):
+        await door.authenticate(request(f"Bearer {SECRET}", acting_for="nonsense"))
 
 
 async def test_the_link_secret_is_another_context_and_only_where_it_is_set(identity: Identity) -> None:

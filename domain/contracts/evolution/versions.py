@@ -80,6 +80,7 @@ class SchemaVersions:
     def __init__(self, published: Mapping[tuple[str, int], Published], plans: tuple[Plan, ...]) -> None:
         """Raise `CONFIGURATION_INVALID` if a plan is undecided or leads nowhere, or a major version has none."""
         self._published = published
+        self._newest = {model: published[model, major] for model, major in sorted(published)}
         self._plans = {model: tuple(plan for plan in plans if plan.model == model) for model, _ in published}
         for plan in plans:
             if plan.undecided:
@@ -100,7 +101,7 @@ class SchemaVersions:
 
     def newest(self, model: str) -> Published:
         """The newest version; raise KeyError for a model that is not published."""
-        return self._published[model, max(major for name, major in self._published if name == model)]
+        return self._newest[model]
 
     def get(self, model: str, major: int) -> Published:
         """One version; raise `NOT_FOUND` where there is none."""

@@ -53,6 +53,8 @@ class LabelModelStage:
     has any, all `categories`. Whatever `definitions` does not define is never a candidate. One call asks about all
     distinct labels. An answer off the choices is counted in `wrong_answers` and asked once more, while there is time.
 
+    `release` is the version that releases know the model by: two may have the same name on different servers.
+
     Scores: the answer's share of the probability of all options where the server tells it, else the probability of the
     whole text, else 1. The answered label comes first; where the model says that none fits, the ranking is empty.
     """
@@ -69,6 +71,7 @@ class LabelModelStage:
         candidates: int = 8,
         form: AnswerForm = AnswerForm.OPTION,
         adapter: str | None = None,
+        release: str | None = None,
         boundary: Callable[[], str] = _random_boundary,
     ) -> None:
         if not 1 <= candidates <= MOST_CANDIDATES or not 1 <= len(categories) <= MOST_CANDIDATES:
@@ -80,6 +83,7 @@ class LabelModelStage:
         self._candidates = candidates
         self._form = form
         self._adapter = adapter
+        self._release = release
         self._boundary = boundary
         self._model_version = "unasked"
         self._ask_version_at = -math.inf
@@ -92,11 +96,12 @@ class LabelModelStage:
 
     @property
     def version(self) -> str:
-        """Model and its version as last told, adapter, the question's wording, and how candidates are chosen."""
+        """Release, model and its version as last told, adapter, the question's wording, how candidates are chosen."""
+        release = f"{self._release}:" if self._release else ""
         adapter = f"+{self._adapter}" if self._adapter else ""
         listed = "" if self._shortlist is None else f"/{self._shortlist.version}"
         asked = f"{self._form}{self._candidates}-{template_version(self._form)}"
-        return f"{self._generation.name}@{self._model_version}{adapter}/{asked}{listed}"
+        return f"{release}{self._generation.name}@{self._model_version}{adapter}/{asked}{listed}"
 
     async def rank(
         self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()

@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.releases import (
     ShadowStart,
     Start,
     VariantKind,
+    schema_of,
 )
 from llama_mapper.domain.kernel.errors import NotFoundError
 
@@ -58,9 +59,15 @@ Log = tuple[Event, ...]
 """Every event of a release, by number."""
 
 
+def subject_of(kind: VariantKind, version: str) -> str:
+    """What there is one version of in force: a kind, or of schemas each (`schema:MappingResponse`)."""
+    return f"{kind.value}:{schema_of(version)}" if kind is VariantKind.SCHEMA else kind.value
+
+
 def slot_of(plan: Start) -> str:
-    """What only one release at a time may have: the kind's traffic, or what runs beside it."""
-    return f"{plan.kind.value}:shadow" if plan.mode is ReleaseMode.SHADOW else plan.kind.value
+    """What only one release at a time may have: the subject's traffic, or what runs beside it."""
+    subject = subject_of(plan.kind, plan.baseline)
+    return f"{subject}:shadow" if plan.mode is ReleaseMode.SHADOW else subject
 
 
 def plan_of(log: Log) -> Start:

@@ -8,7 +8,7 @@ from copy import deepcopy
 
 from llama_mapper.domain.contracts.releases import Metric
 from llama_mapper.domain.kernel.ids import new_id
-from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
+from llama_mapper.domain.mapping.releases.ports import CountRecords
 from llama_mapper.domain.mapping.releases.tally import Outcome, Tally
 
 INTERVAL_S = 1.0
@@ -25,7 +25,7 @@ class Observations:
 
     def __init__(
         self,
-        records: ReleaseRecords,
+        records: CountRecords,
         *,
         interval_s: float = INTERVAL_S,
         on_failure: Callable[[str], None] = lambda _: None,

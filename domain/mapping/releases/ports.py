@@ -14,16 +14,24 @@ from llama_mapper.domain.mapping.releases.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds for the traffic: `live` are the releases that occupy their slots, `settled` the version of a kind
-    that the last release left in force. `mark` grows with every step that is in it.
+    """What holds for the traffic: `live` are the releases that occupy their slots, `settled` the version of a subject
+    (see `subject_of`) that the last release left in force. `mark` grows with every step that is in it.
     """
 
     mark: int
     live: tuple[Log, ...] = ()
-    settled: Mapping[VariantKind, str] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
 
 
-class ReleaseRecords(Protocol):
+class CountRecords(Protocol):
+    """Where what was counted of releases is kept. Raises `STORE_UNAVAILABLE`, or what a link to it raises."""
+
+    async def count(self, writer: str, sequence: int, tallies: Mapping[tuple[str, str], Tally]) -> None:
+        """See `ReleaseRecords.count`."""
+        ...
+
+
+class ReleaseRecords(CountRecords, Protocol):
     """Where releases, what was counted of them, and who looks after them are kept. Of no tenant.
 
     Raises `STORE_UNAVAILABLE`. Every change is whole or not at all.
@@ -94,4 +102,12 @@ class EvaluationRecords(Protocol):
 
     async def of(self, kind: VariantKind, version: str) -> EvaluationSummary | None:
         """The newest evaluation of a version, or None."""
+        ...
+
+
+class VersionCheck(Protocol):
+    """Knows which versions could answer here."""
+
+    async def problem(self, kind: VariantKind, version: str) -> str | None:
+        """Why a version cannot be released here; None if it can. Raises `STORE_UNAVAILABLE`."""
         ...

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from llama_mapper.domain.contracts.releases import VariantKind
+from llama_mapper.domain.contracts.schema_defaults import SchemaStanding
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.mapping.releases.observations import Observations
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords, Standing
@@ -57,6 +58,11 @@ class ReleaseRouter:
     def variant_for(self, kind: VariantKind, tenant_id: str, unit: str) -> Variant | None:
         """The version that answers a tenant's unit; None where nobody ever named one of the kind."""
         return self._picture.routes[kind].assign(tenant_id, unit).variant
+
+    @property
+    def schemas(self) -> SchemaStanding:
+        """What releases made of the default versions of schemas; the same object until that changes."""
+        return self._picture.schemas
 
     def record(self, assignment: Assignment, outcome: Outcome) -> None:
         """Count what became of a request where a release is to know of it. Neither waits nor raises."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ from llama_mapper.domain.contracts.releases import (
     TrafficUnit,
     VariantKind,
 )
+from llama_mapper.domain.contracts.schema_defaults import SchemaStanding, SchemaTrial
 from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL
 from llama_mapper.domain.kernel.traffic import TrafficSplit
 from llama_mapper.domain.mapping.releases.events import Log
@@ -138,6 +139,8 @@ class Picture:
     """What holds for all kinds, of which releases are known up to `mark`."""
 
     routes: Mapping[VariantKind, Route]
+    """Of all kinds but schemas, of which each is released by itself."""
+    schemas: SchemaStanding = field(default_factory=SchemaStanding)
     mark: int = 0
     live: frozenset[str] = field(default_factory=frozenset)
     means: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
@@ -147,7 +150,7 @@ class Picture:
         """The picture of what stands; `usual` are the versions where nothing was ever released."""
         lives = [LiveRelease.of(log) for log in standing.live]
         routes = {}
-        for kind in VariantKind:
+        for kind in set(VariantKind) - {VariantKind.SCHEMA}:
             version = standing.settled.get(kind, usual.get(kind))
             of_kind = [live for live in lives if live.plan.kind is kind]
             routes[kind] = Route(
@@ -155,7 +158,42 @@ class Picture:
                 next((live for live in of_kind if live.plan.mode is not ReleaseMode.SHADOW), None),
                 next((live for live in of_kind if live.plan.mode is ReleaseMode.SHADOW), None),
             )
-        return cls(routes, standing.mark, frozenset(live.id for live in lives), {live.id: live.means for live in lives})
+        return cls(
+            routes=routes,
+            schemas=schema_standing(standing.settled, lives),
+            mark=standing.mark,
+            live=frozenset(live.id for live in lives),
+            means={live.id: live.means for live in lives},
+        )
+
+
+def schema_standing(settled: Mapping[str, str], lives: Sequence[LiveRelease]) -> SchemaStanding:
+    """What releases made of the default versions of schemas."""
+    own = [version for subject, version in settled.items() if subject.startswith(f"{VariantKind.SCHEMA.value}:")]
+    return SchemaStanding(
+        settled=dict(map(_major_of, own)),
+        trials=tuple(_trial(live) for live in lives if live.plan.kind is VariantKind.SCHEMA),
+    )
+
+
+def _trial(live: LiveRelease) -> SchemaTrial:
+    plan, (candidate,) = live.plan, live.arms.values()
+    model, baseline = _major_of(plan.baseline)
+    return SchemaTrial(
+        release_id=live.id,
+        model=model,
+        baseline=baseline,
+        candidate=baseline if candidate.variant is None else _major_of(candidate.variant.version)[1],
+        basis_points=sum(live.split.weights.values()),
+        unit=live.unit,
+        tenants=plan.tenants,
+        excluded_tenants=plan.excluded_tenants,
+    )
+
+
+def _major_of(version: str) -> tuple[str, int]:
+    model, _, major = version.partition(":")
+    return model, int(major)
 
 
 def _means(plan: Start) -> tuple[Metric, ...]:

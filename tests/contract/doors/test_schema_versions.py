@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,42 +9,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from llama_mapper.domain.contracts.evolution.changes import Side
-from llama_mapper.domain.contracts.evolution.plans import Plan, Step, StepKind
-from llama_mapper.domain.contracts.evolution.versions import Published, SchemaVersion, SchemaVersions, schema_id
-from llama_mapper.domain.contracts.published import published_schemas
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.mapping import mapping_operations
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from tests.support.doors import Everyone, open_door
+from tests.support.schemas import ASKED, TOLD, link, profile, two_versions
 
-ASKED, TOLD = "LabelMappingRequest", "LabelMappingResponse"
 LABELS = [{"vendor": "presidio", "label": "CREDIT_CARD"}]
-
-
-def _two_versions() -> SchemaVersions:
-    """The real schemas as version 2, and a version 1 that called a label's vendor its `source`."""
-    published, plans = {}, []
-    for model, side in ((ASKED, Side.READER), (TOLD, Side.WRITER)):
-        place = ("labels", "*") if side is Side.READER else ("mappings", "*")
-        now = published_schemas()[model]
-        before = copy.deepcopy(now)
-        for definition in before["$defs"].values():
-            if "vendor" in definition.get("properties", {}):
-                definition["properties"]["source"] = definition["properties"].pop("vendor")
-                definition["required"] = [n if n != "vendor" else "source" for n in definition["required"]]
-        for major, schema in ((1, before), (2, now)):
-            version = SchemaVersion(major, 0)
-            published[model, major] = Published(model, version, side, {**schema, "$id": schema_id(model, version)})
-        names = ("source", "vendor") if side is Side.READER else ("vendor", "source")
-        way = (1, 2) if side is Side.READER else (2, 1)
-        plans.append(Plan(model, *way, (Step(StepKind.RENAME, (*place, names[0]), to=names[1]),)))
-    return SchemaVersions(published, tuple(plans))
 
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    versions = _two_versions()
+    versions = two_versions()
     async with open_door(tmp_path, []) as door:
         running = door.running
         assert running.mapping is not None
@@ -66,10 +41,6 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
             yield client
 
 
-def _profile(model: str, major: int) -> str:
-    return f'application/json; profile="urn:llama-mapper:schema:{model}:{major}"'
-
-
 async def _post(client: httpx2.AsyncClient, labels: list[dict[str, Any]], **headers: str) -> httpx2.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await client.post("/v1/map:batch", json={"labels": labels}, headers=named)
@@ -79,19 +50,21 @@ async def test_without_a_profile_the_newest_version_is_spoken(client: httpx2.Asy
     answer = await _post(client, LABELS)
     assert answer.json()["mappings"][0]["vendor"] == "presidio"
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["link"] == link(TOLD, 2)
 
 
 async def test_both_versions_say_the_same_in_their_own_words(client: httpx2.AsyncClient) -> None:
     old = await _post(
         client,
         [{"source": "presidio", "label": "CREDIT_CARD"}],
-        content_type=_profile(ASKED, 1),
-        accept=_profile(TOLD, 1),
+        content_type=profile(ASKED, 1),
+        accept=profile(TOLD, 1),
     )
-    new = await _post(client, LABELS, content_type=_profile(ASKED, 2), accept=_profile(TOLD, 2))
+    new = await _post(client, LABELS, content_type=profile(ASKED, 2), accept=profile(TOLD, 2))
     assert (old.status_code, new.status_code) == (200, 200), (old.text, new.text)
-    assert old.headers["content-type"] == _profile(TOLD, 1)
-    assert new.headers["content-type"] == _profile(TOLD, 2)
+    assert old.headers["content-type"] == profile(TOLD, 1)
+    assert new.headers["content-type"] == profile(TOLD, 2)
+    assert [answer.headers["link"] for answer in (old, new)] == [link(TOLD, 1), link(TOLD, 2)]
     first, second = old.json()["mappings"][0], new.json()["mappings"][0]
     assert first.pop("source") == second.pop("vendor") == "presidio"
     assert first == second
@@ -105,11 +78,11 @@ async def test_an_old_body_without_its_profile_is_refused(client: httpx2.AsyncCl
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ({"accept": _profile(TOLD, 9)}, "SCHEMA_UNKNOWN"),
-        ({"accept": _profile("ReviewPage", 1)}, "SCHEMA_UNKNOWN"),
+        ({"accept": profile(TOLD, 9)}, "SCHEMA_UNKNOWN"),
+        ({"accept": profile("ReviewPage", 1)}, "SCHEMA_UNKNOWN"),
         ({"accept": 'application/json; profile="https://example.org/mine"'}, "INVALID_REQUEST"),
-        ({"content_type": _profile(ASKED, 9)}, "SCHEMA_UNKNOWN"),
-        ({"content_type": _profile(TOLD, 1)}, "SCHEMA_UNKNOWN"),
+        ({"content_type": profile(ASKED, 9)}, "SCHEMA_UNKNOWN"),
+        ({"content_type": profile(TOLD, 1)}, "SCHEMA_UNKNOWN"),
     ],
 )
 async def test_a_version_that_is_not_served_is_refused(
@@ -120,13 +93,13 @@ async def test_a_version_that_is_not_served_is_refused(
 
 
 async def test_errors_are_problems_in_every_version(client: httpx2.AsyncClient) -> None:
-    answer = await _post(client, [{"label": "CREDIT_CARD"}], accept=_profile(TOLD, 1))
+    answer = await _post(client, [{"label": "CREDIT_CARD"}], accept=profile(TOLD, 1))
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_broken_body_of_an_old_version_is_named_as_such(client: httpx2.AsyncClient) -> None:
-    headers = {"content-type": _profile(ASKED, 1)}
+    headers = {"content-type": profile(ASKED, 1)}
     answer = await client.post("/v1/map:batch", content=b'{"labels": [', headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
 

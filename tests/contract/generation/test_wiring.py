@@ -14,7 +14,7 @@ from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
 from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of, model_stage_of
+from llama_mapper.entrypoints.containers.generation import ModelWatch, configured_models, generation_of, model_stage_of
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.settings import Settings
@@ -43,7 +43,8 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
     settings = Settings.load(data_dir=tmp_path)
     assert settings.generation[1].prompt_price == Decimal("0.5")
     metrics = PrometheusMetrics()
-    models = generation_of(settings, metrics)
+    configured = configured_models(settings, metrics)
+    models = configured.chain(None)
     assert models is not None
     try:
         (answer,) = await models.generate([only("a")], within_s=ENOUGH_S)
@@ -54,11 +55,11 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
         (ranking,) = await stage.rank([LabelKey("acme", None, "EMAIL")], within_s=ENOUGH_S)
         assert ranking.fault is None
         assert ranking.answered_by == "llama_cpp/tiny"
-        watch = ModelWatch(models)
+        watch = ModelWatch(configured)
         await watch.look()
         assert watch.notes() == {"model.vllm/llama3_mapper": "degraded: unavailable"}
     finally:
-        await models.close()
+        await configured.close()
     shown = metrics.render()[0].decode()
     assert 'llama_mapper_generation_prompts_total{model="vllm/llama3_mapper",outcome="unavailable"} 2.0' in shown
     assert 'llama_mapper_generation_prompts_total{model="llama_cpp/tiny",outcome="answered"} 2.0' in shown
@@ -78,16 +79,15 @@ async def test_a_local_model_is_loaded_without_being_asked(tmp_path: Path, tiny_
     settings = Settings.load(data_dir=tmp_path, generation=[{"kind": "gguf", "path": str(tiny_model), "context": 512}])
     async with running_mapping(PlatformContainer(settings=settings)) as mapping:
         models = mapping.watch().models
-        assert models is not None
         async with asyncio.timeout(ENOUGH_S):
-            while await models.unready() is not None:
+            while any((await models.states()).values()):
                 await asyncio.sleep(0.05)
 
 
 async def test_without_models_there_is_nothing_to_ask_or_watch(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
     assert generation_of(settings) is None
-    watch = ModelWatch(None)
+    watch = ModelWatch(configured_models(settings))
     async with watch.running():
         await watch.look()
         assert watch.notes() == {}

@@ -31,13 +31,14 @@ _INSERT = (
     "SELECT :version, listed.number - 1, listed.vector::SCHEMA.vector, clock_timestamp() "
     "FROM unnest(CAST(:vectors AS text[])) WITH ORDINALITY AS listed (vector, number)"
 )
-# <#> is the negative scalar product, which for unit vectors is the negative cosine.
+# <#> is the negative scalar product, which for unit vectors is the negative cosine. The queries are materialised, or
+# their texts would be read again for every row.
 _NEAREST = (
-    "SELECT asked.place, near.number, near.cosine "
-    "FROM unnest(CAST(:queries AS text[])) WITH ORDINALITY AS asked (vector, place) "
-    "CROSS JOIN LATERAL ("
-    "SELECT number, -(embedding OPERATOR(SCHEMA.<#>) asked.vector::SCHEMA.vector) AS cosine FROM neighbour_vectors "
-    "WHERE version = :version ORDER BY embedding OPERATOR(SCHEMA.<#>) asked.vector::SCHEMA.vector, number LIMIT :limit"
+    "WITH asked AS MATERIALIZED (SELECT listed.place, listed.vector::SCHEMA.vector AS vector "
+    "FROM unnest(CAST(:queries AS text[])) WITH ORDINALITY AS listed (vector, place)) "
+    "SELECT asked.place, near.number, near.cosine FROM asked CROSS JOIN LATERAL ("
+    "SELECT number, -(embedding OPERATOR(SCHEMA.<#>) asked.vector) AS cosine FROM neighbour_vectors "
+    "WHERE version = :version ORDER BY embedding OPERATOR(SCHEMA.<#>) asked.vector, number LIMIT :limit"
     ") AS near ORDER BY asked.place, near.cosine DESC, near.number"
 )
 

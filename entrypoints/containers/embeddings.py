@@ -13,10 +13,13 @@ from llama_mapper.domain.kernel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from llama_mapper.adapters.mapping.pgvector_vectors import PgvectorIndex
+    from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
     from llama_mapper.domain.mapping.neighbours.kept import KeptEmbeddingStage
-    from llama_mapper.domain.mapping.neighbours.ports import Embeddings
-    from llama_mapper.entrypoints.containers.mapping_stages import Neighbourhood
+    from llama_mapper.domain.mapping.neighbours.ports import Embeddings, VectorIndex
     from llama_mapper.entrypoints.settings import Settings
+
+    StageOver = Callable[[Embeddings, Path | None, VectorIndex | None], EmbeddingStage]
+    """Makes the stage over a model; without an index a folder keeps the vectors."""
 
 
 def embedding_weights(settings: Settings) -> Path:
@@ -33,13 +36,13 @@ def embedding_weights(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def kept_embedding(settings: Settings, neighbourhood: Neighbourhood) -> AsyncIterator[KeptEmbeddingStage]:
+async def kept_embedding(settings: Settings, stage_over: StageOver) -> AsyncIterator[KeptEmbeddingStage]:
     """The stage, made ready in the background. Wrong settings are raised here; what is away is told by its state."""
     from llama_mapper.domain.mapping.neighbours.kept import KeptEmbeddingStage
 
     index = _pgvector(settings) if settings.mapping_vectors == "pgvector" else None
     folder = settings.data_dir / "neighbours"
-    stage = KeptEmbeddingStage(_opening(settings), lambda model: neighbourhood.embedding(model, folder, index))
+    stage = KeptEmbeddingStage(_opening(settings), lambda model: stage_over(model, folder, index))
     keeping = asyncio.create_task(stage.keep())
     try:
         yield stage

@@ -148,7 +148,7 @@ async def running_stages(
             if name == "lexical":
                 slots.append(StageSlot(DeferredStage(MappingStage.LEXICAL, neighbourhood.lexical)))
             elif not (is_remote and settings.mapping_offline):
-                stage = await kept.enter_async_context(kept_embedding(settings, neighbourhood))
+                stage = await kept.enter_async_context(kept_embedding(settings, neighbourhood.embedding))
                 running.kept.append(stage)
                 slots.append(StageSlot(stage, remote=is_remote))
         slots += [slot for slot in more if not (slot.remote and settings.mapping_offline)]

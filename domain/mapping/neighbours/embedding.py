@@ -13,7 +13,7 @@ from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.neighbours.abbreviations import Abbreviations, spelled_out
 from llama_mapper.domain.mapping.neighbours.index import ranked_by_canonical
 from llama_mapper.domain.mapping.neighbours.lexical import CANDIDATES, references_digest
-from llama_mapper.domain.mapping.neighbours.ports import Embeddings, Neighbour, VectorIndex
+from llama_mapper.domain.mapping.neighbours.ports import Embeddings, Neighbour, Vector, VectorIndex
 from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
 from llama_mapper.domain.mapping.neighbours.words import is_opaque, words_of
 
@@ -42,6 +42,7 @@ class EmbeddingStage:
         self._held = texts.hexdigest()[:16]
         self._version = f"{METHOD}-{embeddings.version}-{self._held[:8]}"
         self._fault: str | None = "not_ready"
+        self._made: list[Vector] | None = None  # not kept yet: to make them again would cost as much again
 
     @property
     def stage(self) -> MappingStage:
@@ -71,11 +72,14 @@ class EmbeddingStage:
         self._fault = None
 
     async def _make(self) -> None:
-        texts = [self._text_of(reference) for reference in self._references]
-        distinct = list(dict.fromkeys(texts))
-        vectors = await self._embeddings.embed(distinct, within_s=_PREPARING_S)
-        by_text = dict(zip(distinct, vectors, strict=True))
-        await self._index.replace(self._held, [by_text[text] for text in texts])
+        if self._made is None:
+            texts = [self._text_of(reference) for reference in self._references]
+            distinct = list(dict.fromkeys(texts))
+            vectors = await self._embeddings.embed(distinct, within_s=_PREPARING_S)
+            by_text = dict(zip(distinct, vectors, strict=True))
+            self._made = [by_text[text] for text in texts]
+        await self._index.replace(self._held, self._made)
+        self._made = None
 
     async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
         """One ranking a label; codes that only their vendor understands get none."""

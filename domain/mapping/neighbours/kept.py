@@ -98,6 +98,8 @@ class KeptEmbeddingStage:
             self._state = ""
         except ServiceError as error:
             self._state = error.message
+        except Exception as error:  # a model may do anything; to look again is all that can be done
+            self._state = f"failed: {type(error).__name__}"
         finally:
             self.looked.set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
 from llama_mapper.domain.kernel.errors import ModelServingError
@@ -22,6 +23,7 @@ class Model:
 
     def __init__(self, server: Server) -> None:
         self.server, self.version, self.dimensions, self.closed = server, server.now, 2, False
+        self.calls = 0
 
     async def current_version(self) -> str:
         if self.server.away:
@@ -29,6 +31,7 @@ class Model:
         return self.server.now
 
     async def embed(self, texts: Sequence[str], *, within_s: float) -> Sequence[Vector]:
+        self.calls += 1
         if self.server.away or self.server.now != self.version:
             raise ModelServingError("model: unavailable")
         return [[1.0, 0.0] if text.count("a") > text.count("b") else [0.0, 1.0] for text in texts]
@@ -102,6 +105,22 @@ async def test_another_version_gets_vectors_of_its_own_and_the_old_model_is_clos
     assert await fault_of(stage) is None
     assert (stage.model_version, stage.version != before) == ("v2", True)
     assert [model.closed for model in server.opened] == [True, False]
+
+
+async def test_a_disk_that_takes_no_more_is_told_and_the_vectors_are_not_computed_again(tmp_path: Path) -> None:
+    place = tmp_path / "neighbours"
+    place.touch()  # where the folder should be
+    server = Server()
+    index = NumpyVectorIndex(place)
+    stage = KeptEmbeddingStage(server.open, lambda model: EmbeddingStage(model, index, REFERENCES, NO_LEXICON))
+    for _ in range(3):
+        await stage.look()
+        assert stage.state
+        assert await fault_of(stage) == "store_unavailable"
+    assert server.opened[0].calls == 1
+    place.unlink()
+    await stage.look()
+    assert (stage.state, await fault_of(stage)) == ("", None)
 
 
 async def test_a_call_that_meets_a_fault_makes_it_look_at_once() -> None:

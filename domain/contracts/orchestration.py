@@ -27,6 +27,8 @@ from llama_mapper.domain.contracts.base import (
     VersionText,
 )
 
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
+
 
 class ProcessingMode(StrEnum):
     """How urgent the answer is; it sets the deadline of the whole run (policy data may set others)."""
@@ -339,6 +341,8 @@ class RoutingPlan(Contract):
     """Those of the above that are reported and not enforced."""
     redaction: dict[Annotated[str, Field(max_length=128)], RedactionStyle] = Field(default_factory=dict, max_length=128)
     """How findings are replaced where the verdict is `redact`: by risk category, domain (`pii.*`) or `*`."""
+    mapping: MappingTerms | None = None
+    """What the policy says of how the labels found are mapped; null where it says nothing."""
 
 
 class PolicyLevel(StrEnum):

@@ -56,9 +56,7 @@ class MappingSettingsApi(Protocol):
         """Go back to what the installation says; the versions stay."""
         ...
 
-    async def rollback(
-        self, tenant_id: str, to: int, curator: Curator, *, expected: int | None
-    ) -> OwnMappingSettings:
+    async def rollback(self, tenant_id: str, to: int, curator: Curator, *, expected: int | None) -> OwnMappingSettings:
         """Make the content of an earlier version stand again, as a new version."""
         ...
 

@@ -26,7 +26,6 @@ from llama_mapper.domain.contracts.base import (
     VersionInfo,
     VersionText,
 )
-
 from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 
 

@@ -26,6 +26,7 @@ from llama_mapper.domain.contracts.mapping import (
     ReviewStatus,
     TokenUsage,
 )
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
@@ -35,6 +36,7 @@ from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
 
@@ -72,11 +74,14 @@ class MappingService:
         cascade: Cascade | None = None,
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
+        *,
+        offline: bool = False,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
         `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
-        `may_ask_models` says whether a tenant's budget permits language models.
+        `may_ask_models` says whether a tenant's budget permits language models, `offline` whether the installation
+        asks nothing outside this process.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -87,6 +92,7 @@ class MappingService:
         self._meter = meter
         self._cascade = cascade
         self._may_ask_models = may_ask_models
+        self._offline = offline
         self._metrics = metrics or NoMappingMetrics()
 
     async def map(self, request: MappingRequest) -> MappingResponse:
@@ -96,9 +102,11 @@ class MappingService:
         tenant_id = _required(request.tenant_id)
         if tenant_id != analysis.tenant_id:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
-        view = await self._view(tenant_id, analysis.request_id)
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, analysis.request_id)
+        terms = self._terms(request.strategy, request.min_confidence, request.policy_terms, standing)
         editions = view.editions.named(request.frameworks)
-        mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+        mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
         used: tuple[StageUse, ...] = ()
         if mapped.unknown and self._cascade is not None:
             keys = [
@@ -106,10 +114,10 @@ class MappingService:
                 for label in mapped.labels
                 if label.abstained and not label.suggestions
             ]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            found = await self._ask(tenant_id, keys, terms)
             used = found.used
             answers = dict(zip(keys, found.answers, strict=True))
-            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
+            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, terms.thresholds)
         self._count(mapped.labels)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
@@ -147,6 +155,7 @@ class MappingService:
                 ),
                 *_provenance(used),
             ),
+            terms=terms.applied,
         )
 
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
@@ -154,7 +163,9 @@ class MappingService:
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
-        view = await self._view(tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        terms = self._terms(request.strategy, request.min_confidence, None, standing)
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
@@ -166,12 +177,12 @@ class MappingService:
         used: tuple[StageUse, ...] = ()
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
+            found = await self._ask(tenant_id, keys, terms)
             used = found.used
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
-        if request.min_confidence is not None:
-            mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
+        if terms.thresholds:
+            mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
         self._count(mappings)
         self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
         if unknown := unknown_labels(mappings):
@@ -182,6 +193,7 @@ class MappingService:
             processing_time_ms=(perf_counter() - started) * 1e3,
             token_usage=_tokens(used),
             provenance=_provenance(used),
+            terms=terms.applied,
         )
 
     async def reviews(
@@ -206,17 +218,29 @@ class MappingService:
             for source, amount in use.spent:
                 self._meter.record(tenant_id, source, amount)
 
-    async def _ask(
-        self,
-        tenant_id: str,
-        keys: Sequence[LabelKey],
-        strategy: MappingStrategy | None,
-        min_confidence: float | None,
-    ) -> CascadeAnswers:
+    async def _ask(self, tenant_id: str, keys: Sequence[LabelKey], terms: EffectiveTerms) -> CascadeAnswers:
         if self._cascade is None:
             return CascadeAnswers((), ())
         permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
-        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+        return await self._cascade.answer(
+            keys, strategy=terms.strategy, thresholds=terms.thresholds, ask_models=permitted, offline=terms.offline
+        )
+
+    def _terms(
+        self,
+        strategy: MappingStrategy | None,
+        min_confidence: float | None,
+        policy: MappingTerms | None,
+        standing: Standing,
+    ) -> EffectiveTerms:
+        """Whose word holds for this request."""
+        asked = None
+        if strategy is not None or min_confidence is not None:
+            asked = MappingTerms(strategy=strategy, min_confidence=min_confidence)
+        elif policy is None and standing.terms is None:
+            return AS_INSTALLED
+        usual = MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
+        return effective_terms(asked, policy, standing.terms, usual, operator_offline=self._offline)
 
     def _count(self, mapped: Sequence[MappedLabel]) -> None:
         for stage, labels in Counter([label.stage for label in mapped]).items():
@@ -241,9 +265,8 @@ class MappingService:
             )
         )
 
-    async def _view(self, tenant_id: str, request_key: str) -> View:
+    def _view(self, standing: Standing, tenant_id: str, request_key: str) -> View:
         """The catalogue that answers this request, with what belongs to it."""
-        standing = await self._standing_of(tenant_id)
         return standing.view(lambda: self._share(tenant_id, _SPLIT_NAME, request_key))
 
     async def _standing_of(self, tenant_id: str) -> Standing:

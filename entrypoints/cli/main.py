@@ -22,6 +22,7 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    mapping_settings,
     models,
     openapi,
     plugins,
@@ -59,6 +60,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(costs.app, name="costs")
 app.add_typer(crosswalks.app, name="crosswalks")
 app.add_typer(frameworks.app, name="frameworks")
+app.add_typer(mapping_settings.app, name="mapping-settings")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(vocabularies.app, name="vocabularies")
 app.add_typer(db.app, name="db")

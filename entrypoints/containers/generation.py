@@ -79,7 +79,11 @@ def stage_slots(settings: Settings, models: FailingOver | None, plugins: LoadedM
     if models is not None:
         from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
 
-        slots.append(StageSlot(model_stage_of(settings, models, load_raw_catalogue().taxonomy), late=True))
+        # A tenant that is offline does without all models as soon as one of them is on a server.
+        remote = not settings.mapping_offline and any(model.kind != "gguf" for model in settings.generation)
+        slots.append(
+            StageSlot(model_stage_of(settings, models, load_raw_catalogue().taxonomy), late=True, remote=remote)
+        )
     return (*slots, *[StageSlot(stage, late=True) for stage in plugins.fallbacks])
 
 

@@ -21,7 +21,9 @@ from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.settings.desk import MappingSettingsDesk
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
+from llama_mapper.domain.mapping.validation.tenant_validator import TenantValidator
 from llama_mapper.domain.mapping.validation.validator import Check, Validator
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
 from llama_mapper.entrypoints.containers.costs import flushing
@@ -68,14 +70,19 @@ class MappingContainer(containers.DeclarativeContainer):
         may_ask_models=costs.provided.may_ask_models,
         cascade=stages.provided.cascade,
         metrics=platform.metrics,
+        offline=platform.settings.provided.mapping_offline,
     )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(
-        Validator,
-        catalogue=platform.catalogue,
-        schemas=providers.Object(schema_versions),
-        models=providers.Callable(published_models),
-        checks=validator_checks,
+        TenantValidator,
+        providers.Singleton(
+            Validator,
+            catalogue=platform.catalogue,
+            schemas=providers.Object(schema_versions),
+            models=providers.Callable(published_models),
+            checks=validator_checks,
+        ),
+        tenants,
     )
     review_desk = providers.Singleton(
         ReviewDesk,
@@ -106,12 +113,16 @@ class MappingContainer(containers.DeclarativeContainer):
         platform.clock,
         gate=platform.settings.provided.crosswalk_gate,
     )
+    settings_desk = providers.Singleton(
+        MappingSettingsDesk, documents, platform.catalogue.provided.versions.taxonomy, platform.clock
+    )
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
         vocabularies=vocabulary_desk,
         frameworks=framework_desk,
         crosswalks=crosswalk_desk,
+        settings=settings_desk,
     )
 
 

@@ -13,6 +13,7 @@ from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
+from llama_mapper.domain.contracts.mapping_settings import MappingSettingsApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
@@ -56,6 +57,7 @@ class MappingDesks:
     vocabularies: VocabularyDeskApi
     frameworks: FrameworkDeskApi
     crosswalks: CrosswalkDeskApi
+    settings: MappingSettingsApi
 
 
 @dataclass(frozen=True, slots=True)

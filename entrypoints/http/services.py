@@ -21,6 +21,7 @@ from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.mapping_settings import mapping_settings_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
@@ -145,6 +146,7 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += vocabulary_operations(desks.vocabularies)
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
+        operations += mapping_settings_operations(desks.settings)
     return operations
 
 
@@ -175,5 +177,6 @@ def monolith_openapi() -> dict[str, Any]:
         *vocabulary_operations(unused),
         *framework_operations(unused),
         *crosswalk_operations(unused),
+        *mapping_settings_operations(unused),
     ]
     return openapi_document(operations, service_version())

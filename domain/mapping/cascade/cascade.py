@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -122,20 +122,25 @@ class Cascade:
         *,
         strategy: MappingStrategy | None = None,
         min_confidence: float | None = None,
+        thresholds: Mapping[MappingStage, float] | None = None,
         ask_models: bool = True,
+        offline: bool = False,
     ) -> CascadeAnswers:
         """One answer a label, in order; the same label of a call gets the same answer.
+
+        `thresholds` stand over `min_confidence` for their stages; `offline` leaves out stages that leave the process.
 
         Without `ask_models` stages that ask language models are passed over, and answers that would have needed them
         say `budget_used_up`.
         """
-        threshold = self.terms.threshold if min_confidence is None else min_confidence
+        usual = self.terms.threshold if min_confidence is None else min_confidence
+        least = thresholds or {}
         keys = list(dict.fromkeys(labels))
         rows: list[dict[MappingStage, Ranking]] = [{} for _ in keys]
         judgements: list[Judgement] = []
         used: list[StageUse] = []
         unsure = list(range(len(keys)))
-        for turn in self._turns(strategy or self.terms.strategy):
+        for turn in self._turns(strategy or self.terms.strategy, offline=offline):
             if not unsure:
                 break
             asked = [keys[number] for number in unsure]
@@ -154,10 +159,14 @@ class Cascade:
                 for number, ranking in zip(unsure, rankings, strict=True):
                     rows[number][slot.stage.stage] = ranking
             judgements = await judged_together(keys, rows, self._calibration, self._known_of)
-            unsure = [number for number in unsure if decide(judgements[number], threshold).canonical is None]
+            unsure = [
+                number
+                for number in unsure
+                if decide(judgements[number], least.get(judgements[number].stage, usual)).canonical is None
+            ]
         answers = {
             key: CascadeAnswer(
-                decide(judgements[number], threshold),
+                decide(judgements[number], least.get(judgements[number].stage, usual)),
                 tuple(f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None),
             )
             for number, key in enumerate(keys)
@@ -166,11 +175,12 @@ class Cascade:
         nothing = CascadeAnswer(Decision(None, 0.0, MappingStage.ABSTAINED))
         return CascadeAnswers(tuple(answers.get(key, nothing) for key in labels), tuple(used))
 
-    def _turns(self, strategy: MappingStrategy) -> list[list[StageSlot]]:
+    def _turns(self, strategy: MappingStrategy, *, offline: bool = False) -> list[list[StageSlot]]:
         if strategy is MappingStrategy.CATALOGUE_ONLY:
             return []
-        early = [slot for slot in self._slots if not slot.late]
-        turns = [early, *[[slot] for slot in self._slots if slot.late]]
+        slots = [slot for slot in self._slots if not (offline and slot.remote)]
+        early = [slot for slot in slots if not slot.late]
+        turns = [early, *[[slot] for slot in slots if slot.late]]
         if strategy is MappingStrategy.MODEL_FIRST:
             turns = [*turns[1:], early]
         return [turn for turn in turns if turn]

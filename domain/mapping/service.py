@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter, thread_time
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
@@ -33,15 +33,18 @@ from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers,
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
+from llama_mapper.domain.mapping.costs.uses import Use
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import ReviewQueue
 from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
+from llama_mapper.domain.mapping.use_counting import uses_of
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
+_NOT_ASKED = CascadeAnswers((), ())
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
 
@@ -108,6 +111,7 @@ class MappingService:
         editions = view.editions.named(request.frameworks)
         mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
         used: tuple[StageUse, ...] = ()
+        found = _NOT_ASKED
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
@@ -118,13 +122,13 @@ class MappingService:
             used = found.used
             answers = dict(zip(keys, found.answers, strict=True))
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, terms.thresholds)
-        self._count(mapped.labels)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        self._spent(tenant_id, len(mapped.labels), compute_ms, used)
+        uses = uses_of(terms.strategy or self._strategy, self._count(mapped.labels), mapped.labels, found)
+        self._spent(tenant_id, len(mapped.labels), compute_ms, used, uses)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -175,6 +179,7 @@ class MappingService:
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
         unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
         used: tuple[StageUse, ...] = ()
+        found = _NOT_ASKED
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
             found = await self._ask(tenant_id, keys, terms)
@@ -183,8 +188,8 @@ class MappingService:
                 mappings[number] = answered(mappings[number], answer, editions)
         if terms.thresholds:
             mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
-        self._count(mappings)
-        self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
+        uses = uses_of(terms.strategy or self._strategy, self._count(mappings), mappings, found)
+        self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used, uses)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
@@ -210,13 +215,21 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
-    def _spent(self, tenant_id: str, labels: int, compute_ms: float, used: Sequence[StageUse]) -> None:
+    def _spent(
+        self,
+        tenant_id: str,
+        labels: int,
+        compute_ms: float,
+        used: Sequence[StageUse],
+        uses: Iterable[tuple[Use, int]],
+    ) -> None:
         if self._meter is None:
             return
         self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
         for use in used:
             for source, amount in use.spent:
                 self._meter.record(tenant_id, source, amount)
+        self._meter.use(tenant_id, uses)
 
     async def _ask(self, tenant_id: str, keys: Sequence[LabelKey], terms: EffectiveTerms) -> CascadeAnswers:
         if self._cascade is None:
@@ -239,12 +252,21 @@ class MappingService:
             asked = MappingTerms(strategy=strategy, min_confidence=min_confidence)
         elif policy is None and standing.terms is None:
             return AS_INSTALLED
-        usual = MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
-        return effective_terms(asked, policy, standing.terms, usual, operator_offline=self._offline)
+        return effective_terms(asked, policy, standing.terms, self._strategy, operator_offline=self._offline)
 
-    def _count(self, mapped: Sequence[MappedLabel]) -> None:
-        for stage, labels in Counter([label.stage for label in mapped]).items():
+    @property
+    def _strategy(self) -> MappingStrategy:
+        """The installation's; without stages nobody is asked about what the catalogue does not know."""
+        return MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
+
+    def _count(self, mapped: Sequence[MappedLabel]) -> Counter[tuple[MappingStage, float]]:
+        tally = Counter([(label.stage, label.confidence) for label in mapped])
+        by_stage: dict[MappingStage, int] = {}
+        for (stage, _), labels in tally.items():
+            by_stage[stage] = by_stage.get(stage, 0) + labels
+        for stage, labels in by_stage.items():
             self._metrics.on_labels_mapped(stage.value, labels)
+        return tally
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
         """See `MappingApi.frameworks`."""

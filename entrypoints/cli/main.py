@@ -10,6 +10,7 @@ import typer
 from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
+    cost_optimisation,
     costs,
     crosswalks,
     db,
@@ -54,6 +55,8 @@ app.command("openapi")(openapi.openapi)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)
+costs.app.command("optimise")(cost_optimisation.optimise)
+costs.app.command("recommendations")(cost_optimisation.recommendations)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")

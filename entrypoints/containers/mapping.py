@@ -15,6 +15,7 @@ from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
 from llama_mapper.domain.contracts.published import models as published_models
 from llama_mapper.domain.mapping.costs.meter import CostMeter
+from llama_mapper.domain.mapping.costs.optimising import CostOptimiser
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
@@ -26,7 +27,7 @@ from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.validation.tenant_validator import TenantValidator
 from llama_mapper.domain.mapping.validation.validator import Check, Validator
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
-from llama_mapper.entrypoints.containers.costs import flushing
+from llama_mapper.entrypoints.containers.costs import flushing, model_prices
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of, stage_slots
 from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
@@ -72,6 +73,19 @@ class MappingContainer(containers.DeclarativeContainer):
         metrics=platform.metrics,
         offline=platform.settings.provided.mapping_offline,
     )
+    settings_desk = providers.Singleton(
+        MappingSettingsDesk, documents, platform.catalogue.provided.versions.taxonomy, platform.clock
+    )
+    optimiser = providers.Singleton(
+        CostOptimiser,
+        ledger=cost_ledger,
+        meter=cost_meter,
+        settings=settings_desk,
+        sink=providers.Singleton(AlertsInLog),
+        clock=platform.clock,
+        models=providers.Callable(model_prices, platform.settings),
+        every_days=platform.settings.provided.mapping_optimise_every_days,
+    )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(
         TenantValidator,
@@ -113,9 +127,6 @@ class MappingContainer(containers.DeclarativeContainer):
         platform.clock,
         gate=platform.settings.provided.crosswalk_gate,
     )
-    settings_desk = providers.Singleton(
-        MappingSettingsDesk, documents, platform.catalogue.provided.versions.taxonomy, platform.clock
-    )
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
@@ -142,7 +153,7 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
         container.validator_checks.override(providers.Object(plugins.checks))
         async with (
             open_database(container.database()),
-            flushing(container.costs()),
+            flushing(container.costs(), container.optimiser()),
             running_releases(container.releases(), platform.metrics()),
         ):
             yield container

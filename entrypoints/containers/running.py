@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.cost_optimisation import CostOptimiserApi
 from llama_mapper.domain.contracts.costs import CostApi
 from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
@@ -73,6 +74,7 @@ class Running:
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
     costs: CostApi | None = None
+    optimiser: CostOptimiserApi | None = None
     models: ModelRegistry | None = None
     mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None

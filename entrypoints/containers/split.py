@@ -109,6 +109,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            optimiser=mapping.optimiser(),
             models=models.registry(),
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,

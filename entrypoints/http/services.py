@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.cost_optimisation import optimiser_operations
 from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
@@ -124,6 +125,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
     operations += schema_operations(schema_versions)
     if running.costs is not None:
         operations += cost_operations(running.costs)
+    if running.optimiser is not None:
+        operations += optimiser_operations(running.optimiser)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -167,6 +170,7 @@ def monolith_openapi() -> dict[str, Any]:
         *schema_operations(schema_versions),
         *validation_operations(unused, 0),
         *cost_operations(unused),
+        *optimiser_operations(unused),
         *mapping_operations(unused, unused, 0),
         *model_operations(unused, "", 0, 0.0),
         *release_operations(unused, ""),

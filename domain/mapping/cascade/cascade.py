@@ -58,6 +58,8 @@ class CascadeAnswer:
 
     decision: Decision
     faults: tuple[str, ...] = ()
+    passed_on: float | None = None
+    """How sure the stages before the last turn were, where the label was left to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,12 @@ class Cascade:
         judgements: list[Judgement] = []
         used: list[StageUse] = []
         unsure = list(range(len(keys)))
+        passed_on: dict[int, float] = {}
         for turn in self._turns(strategy or self.terms.strategy, offline=offline):
             if not unsure:
                 break
+            if judgements:
+                passed_on |= {number: judgements[number].subcategory_confidence for number in unsure}
             asked = [keys[number] for number in unsure]
             hints = [_best(rows[number].values()) for number in unsure]
             columns = await asyncio.gather(
@@ -168,6 +173,7 @@ class Cascade:
             key: CascadeAnswer(
                 decide(judgements[number], least.get(judgements[number].stage, usual)),
                 tuple(f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None),
+                passed_on.get(number),
             )
             for number, key in enumerate(keys)
             if judgements

@@ -1,0 +1,33 @@
+"""From the answers of one call to what is counted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from llama_mapper.domain.contracts.mapping import MappedLabel
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers
+from llama_mapper.domain.mapping.costs.uses import Use, UseKind, bucket_of
+
+Tally = Mapping[tuple[MappingStage, float], int]
+"""(stage, confidence) → labels."""
+
+
+def uses_of(
+    strategy: MappingStrategy, tally: Tally, mapped: Sequence[MappedLabel], found: CascadeAnswers
+) -> Iterable[tuple[Use, int]]:
+    """How the labels of a call were answered; `tally` counts those of `mapped`, `found` is what the stages said."""
+    for (stage, confidence), labels in tally.items():
+        if stage is not MappingStage.ABSTAINED:
+            yield Use(strategy, UseKind.ANSWERED, stage, bucket_of(confidence)), labels
+    if (MappingStage.ABSTAINED, 0.0) in tally:
+        for label in mapped:
+            if label.abstained:
+                best = label.suggestions[0].confidence if label.suggestions else 0.0
+                yield Use(strategy, UseKind.ANSWERED, MappingStage.ABSTAINED, bucket_of(best)), 1
+    for use in found.used:
+        yield Use(strategy, UseKind.ASKED, use.stage), use.labels
+        yield Use(strategy, UseKind.REMEMBERED, use.stage), use.remembered
+    for answer in found.answers:
+        if answer.passed_on is not None:
+            yield Use(strategy, UseKind.PASSED_ON, answer.decision.stage, bucket_of(answer.passed_on)), 1

@@ -103,12 +103,15 @@ def _bar(right: float, wrong: float) -> str:
 
 
 def _with(data_dir: object, ask: Callable[[CostOptimiser], Awaitable[Result]]) -> Result:
+    from llama_mapper.entrypoints.containers.commands import start_logging
     from llama_mapper.entrypoints.containers.mapping import running_mapping
     from llama_mapper.entrypoints.containers.platform import PlatformContainer
     from llama_mapper.entrypoints.settings import Settings
 
     async def run() -> Result:
-        async with running_mapping(PlatformContainer(settings=Settings.load(data_dir=data_dir))) as container:
+        settings = Settings.load(data_dir=data_dir)
+        start_logging(settings)
+        async with running_mapping(PlatformContainer(settings=settings)) as container:
             return await ask(container.optimiser())
 
     return asyncio.run(run())

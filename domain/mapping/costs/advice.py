@@ -25,7 +25,8 @@ ESTIMATES = (
 
 
 def advice(found: Sequence[Forecast], *, labels: int, cost: float, max_loss: float, min_labels: int) -> Recommendation:
-    """The forecast that saves most of those that lose no more than `max_loss`; of equal ones the one that loses least.
+    """The forecast that saves most of those that lose no more than `max_loss`; of equal ones the one that loses least,
+    then the strictest.
 
     Nothing is changed for fewer labels than `min_labels`, for a saving of less than a hundredth of the cost, and for a
     forecast of which nobody can tell what it would lose.
@@ -43,7 +44,11 @@ def advice(found: Sequence[Forecast], *, labels: int, cost: float, max_loss: flo
         and one.loss <= max_loss
         and one.saving >= _WORTH * cost
     ]
-    best = min(fit, key=lambda one: (-(one.saving or 0.0), one.loss or 0.0, one.name), default=None)
+    best = min(
+        fit,
+        key=lambda one: (-(one.saving or 0.0), one.loss or 0.0, -(one.min_confidence or 0.0), one.name),
+        default=None,
+    )
     if best is None:
         return _leave(f"no cheaper way is expected to lose at most {max_loss:.2%} of the labels")
     saving, loss = best.saving or 0.0, best.loss or 0.0

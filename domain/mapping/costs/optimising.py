@@ -165,7 +165,7 @@ class CostOptimiser:
         used = sum(
             max(0.0, told.recommendation.loss)
             for told in await self._ledger.recommendations(tenant_id, RECOMMENDATIONS_TOLD)
-            if told.applied_version is not None and told.at > decided
+            if told.applied_version is not None and told.at >= decided
         )
         return max(0.0, settings.optimisation.max_loss - used)
 

@@ -243,6 +243,8 @@ class Finding(Contract):
     """Whether the policy wants a higher score for this label: reported, and counted for nothing."""
     declared: CanonicalId | None = None
     """What the detector's registration says that the label means, where the catalogue does not know the label."""
+    meant: CanonicalId | None = None
+    """What the tenant's own vocabulary or its reviewers say that the label means; null where they say nothing of it."""
     digest: Annotated[str, Field(pattern=r"^hmac-sha256:[0-9a-f]{64}$")] | None = None
     """HMAC-SHA-256 of the matched text under the tenant's key; equal text gives equal digests within a tenant."""
 

@@ -41,9 +41,11 @@ async def running_monolith(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
-        orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
-        analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
+        orchestration = await stack.enter_async_context(
+            running_orchestration(platform, more_detectors, mapping.tenants())
+        )
+        analysis = await stack.enter_async_context(running_analysis(platform))
         models = await stack.enter_async_context(running_models(platform, mapping.database()))
         model_gauges(platform.metrics(), models.serving())
         chain = await stack.enter_async_context(

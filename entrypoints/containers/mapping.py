@@ -19,6 +19,7 @@ from llama_mapper.domain.mapping.costs.optimising import CostOptimiser
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
+from llama_mapper.domain.mapping.overlays.export import OverlayExport
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
@@ -127,6 +128,7 @@ class MappingContainer(containers.DeclarativeContainer):
         platform.clock,
         gate=platform.settings.provided.crosswalk_gate,
     )
+    overlays = providers.Singleton(OverlayExport, documents)
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
@@ -134,6 +136,7 @@ class MappingContainer(containers.DeclarativeContainer):
         frameworks=framework_desk,
         crosswalks=crosswalk_desk,
         settings=settings_desk,
+        overlays=overlays,
     )
 
 

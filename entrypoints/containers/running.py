@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.mapping_settings import MappingSettingsApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.overlays import OverlayApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
@@ -59,6 +60,7 @@ class MappingDesks:
     frameworks: FrameworkDeskApi
     crosswalks: CrosswalkDeskApi
     settings: MappingSettingsApi
+    overlays: OverlayApi
 
 
 @dataclass(frozen=True, slots=True)

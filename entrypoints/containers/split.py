@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -19,10 +20,15 @@ from llama_mapper.entrypoints.containers.running import (
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
 from llama_mapper.entrypoints.settings import Settings
 
+_WORDS_TTL_S = 2.0
+"""Seconds that a tenant's own words are taken for unchanged without asking the mapping service."""
+
 
 @asynccontextmanager
 async def running_front(settings: Settings) -> AsyncIterator[Running]:
     """Orchestration in this process, the chain over links to the other two contexts."""
+    from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
+    from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
     from llama_mapper.entrypoints.containers.assessment import running_assessment
     from llama_mapper.entrypoints.containers.jobs import running_jobs
     from llama_mapper.entrypoints.containers.links import running_links
@@ -34,7 +40,10 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
-        orchestration = await stack.enter_async_context(running_orchestration(platform))
+        words = TenantCatalogues(
+            links.overlays(), platform.catalogue(), cache(load_raw_catalogue), platform.current_id(), ttl_s=_WORDS_TTL_S
+        )
+        orchestration = await stack.enter_async_context(running_orchestration(platform, views=words))
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )

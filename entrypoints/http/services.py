@@ -28,6 +28,7 @@ from llama_mapper.entrypoints.http.moderations import moderation_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.overlays import overlay_operations
 from llama_mapper.entrypoints.http.own_catalogue import framework_operations, vocabulary_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
@@ -150,6 +151,7 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
         operations += mapping_settings_operations(desks.settings)
+        operations += overlay_operations(desks.overlays)
     return operations
 
 
@@ -182,5 +184,6 @@ def monolith_openapi() -> dict[str, Any]:
         *framework_operations(unused),
         *crosswalk_operations(unused),
         *mapping_settings_operations(unused),
+        *overlay_operations(unused),
     ]
     return openapi_document(operations, service_version())

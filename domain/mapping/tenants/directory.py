@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from llama_mapper.domain.kernel.errors import StoreError
+from llama_mapper.domain.kernel.errors import ServiceError, StoreError
 from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
@@ -88,7 +88,7 @@ class TenantCatalogues:
             else:
                 stored = await self._store.standing(tenant_id)
                 mark, standing = stored.mark, await self._standing(tenant_id, stored)
-        except StoreError:
+        except ServiceError:
             if known is None:
                 raise
             known.until = asked + self._ttl_s

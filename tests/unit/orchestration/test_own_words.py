@@ -17,6 +17,9 @@ class View:
     overlay_version: str | None
 
 
+SAID = "not known (SERVICE_UNAVAILABLE): labels mean what ships"
+
+
 class Views:
     def __init__(self, view: View | None) -> None:
         self._view = view

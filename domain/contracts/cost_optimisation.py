@@ -34,7 +34,7 @@ class StageTally(Contract):
     stage: MappingStage
     labels: Count
     mean_confidence: Score
-    """Of an abstention: of the best suggestion, 0 where there was none."""
+    """Of an abstention: how sure it would have been, 0 where nobody had an idea."""
 
 
 class Forecast(Contract):

@@ -45,6 +45,7 @@ from llama_mapper.domain.mapping.use_counting import uses_of
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
 _NOT_ASKED = CascadeAnswers((), ())
+_NO_KEYS: list[LabelKey] = []
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
 
@@ -111,7 +112,7 @@ class MappingService:
         editions = view.editions.named(request.frameworks)
         mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
         used: tuple[StageUse, ...] = ()
-        found = _NOT_ASKED
+        keys, found = _NO_KEYS, _NOT_ASKED
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
@@ -127,7 +128,7 @@ class MappingService:
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        uses = uses_of(terms.strategy or self._strategy, self._count(mapped.labels), mapped.labels, found)
+        uses = uses_of(terms.strategy or self._strategy, self._count(mapped.labels), mapped.labels, keys, found)
         self._spent(tenant_id, len(mapped.labels), compute_ms, used, uses)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
@@ -179,7 +180,7 @@ class MappingService:
             mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
         unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
         used: tuple[StageUse, ...] = ()
-        found = _NOT_ASKED
+        keys, found = _NO_KEYS, _NOT_ASKED
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
             found = await self._ask(tenant_id, keys, terms)
@@ -188,7 +189,7 @@ class MappingService:
                 mappings[number] = answered(mappings[number], answer, editions)
         if terms.thresholds:
             mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
-        uses = uses_of(terms.strategy or self._strategy, self._count(mappings), mappings, found)
+        uses = uses_of(terms.strategy or self._strategy, self._count(mappings), mappings, keys, found)
         self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used, uses)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())

@@ -8,22 +8,33 @@ from llama_mapper.domain.contracts.mapping import MappedLabel
 from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers
 from llama_mapper.domain.mapping.costs.uses import Use, UseKind, bucket_of
+from llama_mapper.domain.mapping.labels import LabelKey
 
 Tally = Mapping[tuple[MappingStage, float], int]
 """(stage, confidence) → labels."""
 
 
 def uses_of(
-    strategy: MappingStrategy, tally: Tally, mapped: Sequence[MappedLabel], found: CascadeAnswers
+    strategy: MappingStrategy,
+    tally: Tally,
+    mapped: Sequence[MappedLabel],
+    keys: Sequence[LabelKey],
+    found: CascadeAnswers,
 ) -> Iterable[tuple[Use, int]]:
-    """How the labels of a call were answered; `tally` counts those of `mapped`, `found` is what the stages said."""
+    """How the labels of a call were answered.
+
+    `tally` counts those of `mapped`; `found` is what the stages said of `keys`, which the catalogue does not know.
+    """
     for (stage, confidence), labels in tally.items():
         if stage is not MappingStage.ABSTAINED:
             yield Use(strategy, UseKind.ANSWERED, stage, bucket_of(confidence)), labels
     if (MappingStage.ABSTAINED, 0.0) in tally:
+        sure = {key: answer.sureness for key, answer in zip(keys, found.answers, strict=False)}
         for label in mapped:
             if label.abstained:
-                best = label.suggestions[0].confidence if label.suggestions else 0.0
+                # What the catalogue knows and was not sure enough of suggests itself.
+                refused = label.suggestions[0].confidence if label.suggestions else 0.0
+                best = sure.get(LabelKey(label.vendor, label.vendor_version, label.label), refused)
                 yield Use(strategy, UseKind.ANSWERED, MappingStage.ABSTAINED, bucket_of(best)), 1
     for use in found.used:
         yield Use(strategy, UseKind.ASKED, use.stage), use.labels

@@ -13,7 +13,7 @@ from time import perf_counter
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
-from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
+from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide, sureness
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
 from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, nothing_known
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
@@ -58,8 +58,10 @@ class CascadeAnswer:
 
     decision: Decision
     faults: tuple[str, ...] = ()
+    sureness: float = 0.0
+    """The highest threshold at which the label would have been answered, if only by its category."""
     passed_on: float | None = None
-    """How sure the stages before the last turn were, where the label was left to that."""
+    """The same of the stages before the last turn, where the label was left to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Cascade:
             if not unsure:
                 break
             if judgements:
-                passed_on |= {number: judgements[number].subcategory_confidence for number in unsure}
+                passed_on |= {number: sureness(judgements[number]) for number in unsure}
             asked = [keys[number] for number in unsure]
             hints = [_best(rows[number].values()) for number in unsure]
             columns = await asyncio.gather(
@@ -173,6 +175,7 @@ class Cascade:
             key: CascadeAnswer(
                 decide(judgements[number], least.get(judgements[number].stage, usual)),
                 tuple(f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None),
+                sureness(judgements[number]),
                 passed_on.get(number),
             )
             for number, key in enumerate(keys)

@@ -19,8 +19,8 @@ ESTIMATES = (
     "under the one in question.",
     "What a model would answer of labels that it was not asked for is taken from those it was asked for, which are the "
     "harder ones; its price is the mean price of a label that it was asked for.",
-    "Confidences are kept in steps of a hundredth. Counts of an abstention's best suggestion stand for what a lower "
-    "threshold would have answered.",
+    "Confidences are kept in steps of a hundredth. What a lower threshold would have answered may be no more than "
+    "a label's category.",
 )
 
 

@@ -15,7 +15,7 @@ class UseKind(StrEnum):
     """What was counted."""
 
     ANSWERED = "answered"
-    """Labels by the stage that answered and its confidence; of an abstention that of the best suggestion."""
+    """Labels by the stage that answered and its confidence; of an abstention how sure it would have been."""
     ASKED = "asked"
     """Labels that a stage ranked anew; bucket 0."""
     REMEMBERED = "remembered"

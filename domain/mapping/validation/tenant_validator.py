@@ -56,4 +56,3 @@ def _crosswalk_of(document: Any) -> str | None:
         if isinstance(version, str):
             return version
     return None
-

@@ -92,9 +92,7 @@ class Validator:
             raise ValidationError(f"version {major} of the schema {name} is not checked here", ErrorCode.SCHEMA_UNKNOWN)
         return document
 
-    def _faults(
-        self, model: type[Contract], document: Any, catalogue: CatalogueView
-    ) -> Iterator[ValidationFault]:
+    def _faults(self, model: type[Contract], document: Any, catalogue: CatalogueView) -> Iterator[ValidationFault]:
         value, shape = faults_of(model, document)
         if value is None:
             yield from (error(fault.field, FaultCode.SHAPE, fault.message) for fault in shape)

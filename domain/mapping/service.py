@@ -40,11 +40,12 @@ from llama_mapper.domain.mapping.ports import ReviewQueue
 from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
-from llama_mapper.domain.mapping.use_counting import uses_of
+from llama_mapper.domain.mapping.use_counting import Tally, uses_of
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
 _NOT_ASKED = CascadeAnswers((), ())
+_STAGE_OF = {id(stage): stage for stage in MappingStage}
 _NO_KEYS: list[LabelKey] = []
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
@@ -260,8 +261,10 @@ class MappingService:
         """The installation's; without stages nobody is asked about what the catalogue does not know."""
         return MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
 
-    def _count(self, mapped: Sequence[MappedLabel]) -> Counter[tuple[MappingStage, float]]:
-        tally = Counter([(label.stage, label.confidence) for label in mapped])
+    def _count(self, mapped: Sequence[MappedLabel]) -> Tally:
+        # By the stages' identities: an enumeration's own hash takes as long as all the rest of counting a label.
+        found = Counter([(id(label.stage), label.confidence) for label in mapped])
+        tally = {(_STAGE_OF[stage], confidence): labels for (stage, confidence), labels in found.items()}
         by_stage: dict[MappingStage, int] = {}
         for (stage, _), labels in tally.items():
             by_stage[stage] = by_stage.get(stage, 0) + labels

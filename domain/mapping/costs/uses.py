@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 
@@ -25,9 +25,8 @@ class UseKind(StrEnum):
     ones had been."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Use:
-    """What is counted together on one day."""
+class Use(NamedTuple):
+    """What is counted together on one day. A tuple: every request makes some."""
 
     strategy: MappingStrategy
     kind: UseKind
@@ -35,8 +34,7 @@ class Use:
     bucket: int = 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class UseKey:
+class UseKey(NamedTuple):
     """A use on a day (days since 1970-01-01, UTC)."""
 
     day: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,7 +56,7 @@ async def test_a_batch_of_one_tenant_is_not_the_same_as_anothers(ledger: CostLed
 
 
 async def test_uses_add_up_with_their_batch_and_are_their_tenants_alone(ledger: CostLedger) -> None:
-    key, other = UseKey(TODAY, USE), UseKey(TODAY - 1, replace(USE, bucket=100))
+    key, other = UseKey(TODAY, USE), UseKey(TODAY - 1, USE._replace(bucket=100))
     for batch in ("one", "two", "one"):
         await ledger.add(batch, "acme", {SpendingKey("acme", TODAY, "m"): SOME}, {key: 3, other: 1})
     await ledger.add("three", "acme", {}, {key: 1})

@@ -167,7 +167,7 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist_and_stays_as_it_w
 def test_a_list_has_nothing_of_another_tenant(house: House) -> None:
     for place in LISTS:
         answer = sent(house.beta, place, {})
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, (place, answer.text)
         assert [mark for mark in house.marks if mark in answer.text] == [], place
         other = house.beta.get(place[1], params={"tenant_id": "house-alpha"})
         named = {each["name"] for each in OPERATIONS[place].get("parameters", ())}

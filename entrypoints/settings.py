@@ -222,6 +222,10 @@ class Settings(BaseSettings):
     mapping_offline: bool = False
     """Whether stages that leave this process (model servers) are left out of the mapping."""
 
+    mapping_optimise_every_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """Days between two looks of the cost optimiser at a tenant that maps labels, where its mapping settings do not say;
+    0: none. What it recommends is kept and announced, and applied only where the tenant's settings say so."""
+
     mapping_calibration: Path | None = None
     """File of a calibration that `llama-mapper catalogue calibrate` wrote. Unset: the shipped one."""
 

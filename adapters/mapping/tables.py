@@ -150,6 +150,28 @@ COST_ALERTS = Table(
     Column("limit_usd", Float, nullable=False),
 )
 
+MAPPING_USES = Table(
+    "mapping_uses",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("strategy", ExactText, primary_key=True),
+    Column("kind", ExactText, primary_key=True),
+    Column("stage", ExactText, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("labels", BigInteger, nullable=False),
+)
+"""How many labels were answered by which stage with which confidence (in hundredths) on a day; never which."""
+
+COST_RECOMMENDATIONS = Table(
+    "cost_recommendations",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("recommendation", Text, nullable=False),
+)
+"""What the optimiser recommended, one a day. JSON."""
+
 MODEL_VERSIONS = Table(
     "model_versions",
     METADATA,

@@ -82,6 +82,9 @@ class AssessmentService:
                 output_format=request.output_format,
                 frameworks=request.frameworks,
                 tenant_id=tenant_id,
+                strategy=request.strategy,
+                min_confidence=request.min_confidence,
+                policy_terms=orchestrated.policy.plan.mapping,
             )
         )
         labelled = perf_counter()

@@ -25,6 +25,7 @@ from llama_mapper.domain.contracts.mapping import (
     ReviewStatus,
     TokenUsage,
 )
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tracing import Step, step
@@ -35,14 +36,18 @@ from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
-from llama_mapper.domain.mapping.monitoring.observed import Answered, Asked, Observed, abstains, answered_by, asked_of
+from llama_mapper.domain.mapping.monitoring.observed import Answered, Observed, abstains, answered_by, asked_of
 from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
 from llama_mapper.domain.mapping.releases.routing import SERVED, Served
+from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
+from llama_mapper.domain.mapping.use_counting import uses_of
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
+_NOT_ASKED = CascadeAnswers((), ())
+_NO_KEYS: list[LabelKey] = []
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
 
@@ -86,12 +91,14 @@ class MappingService:
         may_ask_models: Callable[[str], bool] | None = None,
         warning: StageWarning = no_warning,
         windows: WindowMeter | None = None,
+        *,
+        offline: bool = False,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
         `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
-        `may_ask_models` says whether a tenant's budget permits language models. What `warning`
-        says of a stage is on the provenance.
+        `may_ask_models` says whether a tenant's budget permits language models, `offline` whether the installation
+        asks nothing outside this process. What `warning` says of a stage is on the provenance.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -103,6 +110,7 @@ class MappingService:
         self._cascade = cascade
         self._may_ask_models = may_ask_models
         self._windows = windows
+        self._offline = offline
         self._metrics = metrics or NoMappingMetrics()
         self._warning = warning
 
@@ -125,25 +133,25 @@ class MappingService:
         tenant_id = _required(request.tenant_id)
         if tenant_id != analysis.tenant_id:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
-        view = await self._view(tenant_id, analysis.request_id)
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, analysis.request_id)
+        terms = self._terms(request.strategy, request.min_confidence, request.policy_terms, standing)
         editions = view.editions.named(request.frameworks)
         with step("mapping stage", "catalogue") as at:
-            mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
+            mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
             if at:
                 _tell(at, view, mapped.labels)
-        used: tuple[StageUse, ...] = ()
-        asked: Asked | None = None
+        keys, found = _NO_KEYS, _NOT_ASKED
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
                 for label in mapped.labels
                 if label.abstained and not label.suggestions
             ]
-            served = Served(tenant_id, analysis.request_id)
-            found = await self._ask(served, keys, request.strategy, request.min_confidence)
-            used, asked = found.used, asked_of(keys, found)
+            found = await self._ask(Served(tenant_id, analysis.request_id), keys, terms)
             answers = dict(zip(keys, found.answers, strict=True))
-            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
+            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, terms.thresholds)
+        used = found.used
         given = answered_by(mapped.labels)
         self._count(given)
         form = request.output_format
@@ -151,8 +159,7 @@ class MappingService:
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        self._spent(tenant_id, len(mapped.labels), compute_ms, used)
-        self._observe(tenant_id, given, compute_ms, asked)
+        self._spent(tenant_id, terms, given, mapped.labels, keys, found, compute_ms)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -183,6 +190,7 @@ class MappingService:
                 ),
                 *_provenance(used, self._warning),
             ),
+            terms=terms.applied,
         )
 
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
@@ -199,7 +207,9 @@ class MappingService:
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
         request_key = f"{first.vendor}/{first.vendor_version or ''}/{first.label}"
-        view = await self._view(tenant_id, request_key)
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, request_key)
+        terms = self._terms(request.strategy, request.min_confidence, None, standing)
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
@@ -212,23 +222,19 @@ class MappingService:
                 _tell(at, view, mappings)
         given = answered_by(mappings)
         unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
-        used: tuple[StageUse, ...] = ()
-        asked: Asked | None = None
+        keys, found = _NO_KEYS, _NOT_ASKED
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
-            served = Served(tenant_id, request_key)
-            found = await self._ask(served, keys, request.strategy, request.min_confidence)
-            used, asked = found.used, asked_of(keys, found)
+            found = await self._ask(Served(tenant_id, request_key), keys, terms)
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
             given = answered_by(map(mappings.__getitem__, unknown_at), besides=given)
-        if request.min_confidence is not None:
-            mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
+        used = found.used
+        if terms.thresholds:
+            mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
             given = answered_by(mappings)
         self._count(given)
-        compute_ms = (perf_counter() - started) * 1e3
-        self._spent(tenant_id, len(mappings), compute_ms, used)
-        self._observe(tenant_id, given, compute_ms, asked)
+        self._spent(tenant_id, terms, given, mappings, keys, found, (perf_counter() - started) * 1e3)
         if abstains(given):
             unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
@@ -238,6 +244,7 @@ class MappingService:
             processing_time_ms=(perf_counter() - started) * 1e3,
             token_usage=_tokens(used),
             provenance=_provenance(used, self._warning),
+            terms=terms.applied,
         )
 
     async def reviews(
@@ -254,31 +261,63 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
-    def _spent(self, tenant_id: str, labels: int, compute_ms: float, used: Sequence[StageUse]) -> None:
-        if self._meter is None:
-            return
-        self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
-        for use in used:
-            for source, amount in use.spent:
-                self._meter.record(tenant_id, source, amount)
-
-    async def _ask(
+    def _spent(
         self,
-        served: Served,
+        tenant_id: str,
+        terms: EffectiveTerms,
+        given: Mapping[Answered, int],
+        mapped: Sequence[MappedLabel],
         keys: Sequence[LabelKey],
-        strategy: MappingStrategy | None,
-        min_confidence: float | None,
-    ) -> CascadeAnswers:
+        found: CascadeAnswers,
+        compute_ms: float,
+    ) -> None:
+        """Count a call: what it cost, how it was answered, and what whoever watches is to know."""
+        if self._meter is not None:
+            work = Amount(calls=1, labels=len(mapped), compute_us=round(compute_ms * 1e3))
+            self._meter.record(tenant_id, OWN_WORK, work)
+            for use in found.used:
+                for source, amount in use.spent:
+                    self._meter.record(tenant_id, source, amount)
+            self._meter.use(tenant_id, uses_of(terms.strategy or self._strategy, given, mapped, keys, found))
+        if self._windows is not None:
+            asked = None if found is _NOT_ASKED else asked_of(keys, found)
+            self._windows.record(tenant_id, Observed(given, compute_ms / 1e3, asked))
+
+    async def _ask(self, served: Served, keys: Sequence[LabelKey], terms: EffectiveTerms) -> CascadeAnswers:
         if self._cascade is None:
-            return CascadeAnswers((), ())
+            return _NOT_ASKED
         permitted = self._may_ask_models is None or self._may_ask_models(served.tenant_id)
         token = SERVED.set(served)
         try:
             return await self._cascade.answer(
-                keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted
+                keys,
+                strategy=terms.said_strategy,
+                thresholds=terms.thresholds,
+                ask_models=permitted,
+                offline=terms.offline,
             )
         finally:
             SERVED.reset(token)
+
+    def _terms(
+        self,
+        strategy: MappingStrategy | None,
+        min_confidence: float | None,
+        policy: MappingTerms | None,
+        standing: Standing,
+    ) -> EffectiveTerms:
+        """Whose word holds for this request."""
+        asked = None
+        if strategy is not None or min_confidence is not None:
+            asked = MappingTerms(strategy=strategy, min_confidence=min_confidence)
+        elif policy is None and standing.terms is None:
+            return AS_INSTALLED
+        return effective_terms(asked, policy, standing.terms, self._strategy, operator_offline=self._offline)
+
+    @property
+    def _strategy(self) -> MappingStrategy:
+        """The installation's; without stages nobody is asked about what the catalogue does not know."""
+        return MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
 
     def _count(self, given: Mapping[Answered, int]) -> None:
         by_stage: dict[MappingStage, int] = {}
@@ -286,10 +325,6 @@ class MappingService:
             by_stage[stage] = by_stage.get(stage, 0) + labels
         for stage, labels in by_stage.items():
             self._metrics.on_labels_mapped(stage.value, labels)
-
-    def _observe(self, tenant_id: str, given: Mapping[Answered, int], compute_ms: float, asked: Asked | None) -> None:
-        if self._windows is not None:
-            self._windows.record(tenant_id, Observed(given, compute_ms / 1e3, asked))
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
         """See `MappingApi.frameworks`."""
@@ -310,9 +345,8 @@ class MappingService:
             )
         )
 
-    async def _view(self, tenant_id: str, request_key: str) -> View:
+    def _view(self, standing: Standing, tenant_id: str, request_key: str) -> View:
         """The catalogue that answers this request, with what belongs to it."""
-        standing = await self._standing_of(tenant_id)
         return standing.view(lambda: self._share(tenant_id, _SPLIT_NAME, request_key))
 
     async def _standing_of(self, tenant_id: str) -> Standing:

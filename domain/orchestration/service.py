@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
-from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.catalogue import CatalogueView, TenantViews
 from llama_mapper.domain.contracts.orchestration import (
     DetectorInfo,
     DetectorStatus,
@@ -23,6 +23,7 @@ from llama_mapper.domain.orchestration.fanout import FanOut
 from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, restated
 from llama_mapper.domain.orchestration.lifecycle.ports import PolicyStandings
+from llama_mapper.domain.orchestration.own_words import OwnWords
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine, TextDigests
 from llama_mapper.domain.orchestration.resilience.load_shedding import LoadShedder
@@ -53,7 +54,9 @@ class OrchestrationService:
         hooks: Hooks = NO_HOOKS,
         cache: ResponseCache | None = None,
         shedder: LoadShedder | None = None,
+        views: TenantViews | None = None,
     ) -> None:
+        """Without `views` labels mean to every tenant what ships."""
         self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped, digests)
         self._router = Router(roster, engine, catalogue, service_version)
@@ -65,6 +68,7 @@ class OrchestrationService:
         self._hooks = hooks
         self._cache = cache
         self._shedder = shedder
+        self._words = OwnWords(views, service_version)
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
@@ -85,6 +89,7 @@ class OrchestrationService:
         told: list[ProvenanceEntry] = []
         if self._hooks:
             request = await self._hooks.before(request, told)
+        words = await self._words.of(tenant_id, told)
         with step("policy") as at:
             resolution = await self._policies.find(tenant_id, request)
             route = await self._router.route(resolution.bundle, tenant_id, request)
@@ -99,7 +104,7 @@ class OrchestrationService:
                 text,
                 turns,
                 request,
-                detectors=f"{self._roster.fingerprint} {self._hooks.fingerprint}",
+                detectors=f"{self._roster.fingerprint} {self._hooks.fingerprint} {words.version}",
                 policy=" ".join((*digests, *route.decision.selected_detectors)),
             )
             if known is not None:
@@ -115,7 +120,7 @@ class OrchestrationService:
         if to_ask:
             await self._fan_out.run(to_ask, text, turns, began, route.plan.timeout_ms / 1e3)
         gathered = monotonic()
-        results, language, undecided = self._judge.results(tenant_id, text, turns, route, calls)
+        results, language, undecided = self._judge.results(tenant_id, text, turns, route, calls, words.catalogue)
         if results and not any(result.status is DetectorStatus.SUCCESS for result in results):
             states = ", ".join(f"{result.detector}: {result.status}" for result in results)
             raise OrchestrationError(
@@ -129,7 +134,7 @@ class OrchestrationService:
             request,
             route,
             decision=resolution.explain(route.decision),
-            shadows=() if shadows is None else shadows.verdicts(self._judge, tenant_id, text, turns),
+            shadows=() if shadows is None else shadows.verdicts(self._judge, tenant_id, text, turns, words.catalogue),
             tenant_id=tenant_id,
             length=len(text),
             language=language,
@@ -140,6 +145,7 @@ class OrchestrationService:
             began=began,
             gathered=gathered,
             told=told,
+            overlay_version=words.version,
         )
         if self._cache is not None:
             await self._cache.keep(slot, response, route.pace)
@@ -148,6 +154,8 @@ class OrchestrationService:
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""
         tenant_id = self._admitted(start, 0)
+        told: list[ProvenanceEntry] = []
+        words = await self._words.of(tenant_id, told)
         with step("policy") as at:
             resolution = await self._policies.find(tenant_id, start)
             route = await self._router.route(resolution.bundle, tenant_id, start)
@@ -155,7 +163,16 @@ class OrchestrationService:
                 at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         decision = resolution.explain(route.decision)
         return TextStream(
-            start, tenant_id, route, decision, self._judge, self._fan_out, self._content_limit, self._service_version
+            start,
+            tenant_id,
+            route,
+            decision,
+            self._judge,
+            self._fan_out,
+            self._content_limit,
+            self._service_version,
+            words,
+            told,
         )
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:

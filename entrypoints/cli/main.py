@@ -10,6 +10,7 @@ import typer
 from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
+    cost_optimisation,
     costs,
     crosswalks,
     db,
@@ -22,6 +23,7 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    mapping_settings,
     model_servers,
     models,
     monitor,
@@ -59,12 +61,15 @@ models.app.command("servers")(model_servers.servers)
 models.app.command("load")(model_servers.load)
 models.app.command("unload")(model_servers.unload)
 models.app.command("statistics")(model_servers.statistics)
+costs.app.command("optimise")(cost_optimisation.optimise)
+costs.app.command("recommendations")(cost_optimisation.recommendations)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(costs.app, name="costs")
 app.add_typer(crosswalks.app, name="crosswalks")
 app.add_typer(frameworks.app, name="frameworks")
+app.add_typer(mapping_settings.app, name="mapping-settings")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(vocabularies.app, name="vocabularies")
 app.add_typer(db.app, name="db")

@@ -198,11 +198,15 @@ def released_stages(
     return ReleasedStages(whole, (whole, *splits), model_of, lambda variant: prompts.get(variant.version))
 
 
-def stage_slots(model_stage: CandidateStage | None, plugins: LoadedMappingPlugins) -> tuple[StageSlot, ...]:
+def stage_slots(
+    settings: Settings, model_stage: CandidateStage | None, plugins: LoadedMappingPlugins
+) -> tuple[StageSlot, ...]:
     """The stages besides the shipped ones: plugins' own, then the models, then plugins' fallbacks."""
     slots = [StageSlot(stage) for stage in plugins.stages]
     if model_stage is not None:
-        slots.append(StageSlot(model_stage, late=True))
+        # A tenant that is offline does without all models as soon as one of them is on a server.
+        remote = not settings.mapping_offline and any(model.kind != "gguf" for model in settings.generation)
+        slots.append(StageSlot(model_stage, late=True, remote=remote))
     return (*slots, *[StageSlot(stage, late=True) for stage in plugins.fallbacks])
 
 

@@ -17,6 +17,7 @@ from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.platform.catalogue_files import load_crosswalk_cases, load_raw_catalogue
 from llama_mapper.domain.contracts.published import models as published_models
 from llama_mapper.domain.mapping.costs.meter import CostMeter
+from llama_mapper.domain.mapping.costs.optimising import CostOptimiser
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
@@ -24,15 +25,18 @@ from llama_mapper.domain.mapping.models.uses import ModelWarnings
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
 from llama_mapper.domain.mapping.monitoring.service import MonitoringService
 from llama_mapper.domain.mapping.monitoring.watching import MonitoringWatch
+from llama_mapper.domain.mapping.overlays.export import OverlayExport
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.ports import UnknownLabels
 from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
+from llama_mapper.domain.mapping.settings.desk import MappingSettingsDesk
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
+from llama_mapper.domain.mapping.validation.tenant_validator import TenantValidator
 from llama_mapper.domain.mapping.validation.validator import Check, Validator
 from llama_mapper.domain.orchestration.lifecycle.traffic import share_of
-from llama_mapper.entrypoints.containers.costs import flushing
+from llama_mapper.entrypoints.containers.costs import flushing, model_prices
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.generation import (
     ModelWatch,
@@ -108,14 +112,32 @@ class MappingContainer(containers.DeclarativeContainer):
         metrics=platform.metrics,
         warning=warnings.provided.of,
         windows=window_meter,
+        offline=platform.settings.provided.mapping_offline,
+    )
+    settings_desk = providers.Singleton(
+        MappingSettingsDesk, documents, platform.catalogue.provided.versions.taxonomy, platform.clock
+    )
+    optimiser = providers.Singleton(
+        CostOptimiser,
+        ledger=cost_ledger,
+        meter=cost_meter,
+        settings=settings_desk,
+        sink=providers.Singleton(AlertsInLog),
+        clock=platform.clock,
+        models=providers.Callable(model_prices, platform.settings),
+        every_days=platform.settings.provided.mapping_optimise_every_days,
     )
     validator_checks: providers.Provider[tuple[Check, ...]] = providers.Object(())
     validator = providers.Singleton(
-        Validator,
-        catalogue=platform.catalogue,
-        schemas=platform.schemas,
-        models=providers.Callable(published_models),
-        checks=validator_checks,
+        TenantValidator,
+        providers.Singleton(
+            Validator,
+            catalogue=platform.catalogue,
+            schemas=platform.schemas,
+            models=providers.Callable(published_models),
+            checks=validator_checks,
+        ),
+        tenants,
     )
     review_desk = providers.Singleton(
         ReviewDesk,
@@ -146,12 +168,15 @@ class MappingContainer(containers.DeclarativeContainer):
         platform.clock,
         gate=platform.settings.provided.crosswalk_gate,
     )
+    overlays = providers.Singleton(OverlayExport, documents)
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
         vocabularies=vocabulary_desk,
         frameworks=framework_desk,
         crosswalks=crosswalk_desk,
+        settings=settings_desk,
+        overlays=overlays,
     )
 
 
@@ -166,12 +191,12 @@ async def running_mapping(platform: PlatformContainer) -> AsyncIterator[MappingC
     container.validator_checks.override(providers.Object(plugins.checks))
     releases = container.releases()
     released = released_stages(settings, models, releases.router, releases.watch.may_answer, platform.metrics())
-    slots = stage_slots(None if released is None else released.stage, plugins)
+    slots = stage_slots(settings, None if released is None else released.stage, plugins)
     async with (
         watch.running(),
         running_stages(settings, platform.catalogue(), platform.metrics(), slots) as stages,
         open_database(container.database()),
-        flushing(container.costs()),
+        flushing(container.costs(), container.optimiser()),
         running_releases(releases, platform.metrics()),
         running_monitoring(container.monitoring_watch(), container.changes(), platform),
     ):

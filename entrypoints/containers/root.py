@@ -45,9 +45,11 @@ async def running_monolith(
         await stack.enter_async_context(running_tracing(platform.tracing(), platform.metrics()))
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
-        orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
-        analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
+        orchestration = await stack.enter_async_context(
+            running_orchestration(platform, more_detectors, mapping.tenants())
+        )
+        analysis = await stack.enter_async_context(running_analysis(platform))
         models = await stack.enter_async_context(running_models(platform, mapping.database()))
         in_service = await stack.enter_async_context(running_uses(platform, mapping, models))
         servers = await stack.enter_async_context(
@@ -74,6 +76,7 @@ async def running_monolith(
             validator=mapping.validator(),
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
+            optimiser=mapping.optimiser(),
             models=models.registry(),
             model_servers=servers.desk,
             mapping_desks=mapping.desks(),

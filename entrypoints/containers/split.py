@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -25,10 +26,15 @@ from llama_mapper.entrypoints.containers.shared_state import running_shared_stat
 from llama_mapper.entrypoints.containers.tracing import running_tracing
 from llama_mapper.entrypoints.settings import Settings
 
+_WORDS_TTL_S = 2.0
+"""Seconds that a tenant's own words are taken for unchanged without asking the mapping service."""
+
 
 @asynccontextmanager
 async def running_front(settings: Settings) -> AsyncIterator[Running]:
     """Orchestration in this process, the chain over links to the other two contexts."""
+    from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
+    from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
     from llama_mapper.entrypoints.containers.assessment import running_assessment
     from llama_mapper.entrypoints.containers.jobs import running_jobs
     from llama_mapper.entrypoints.containers.links import running_links
@@ -41,7 +47,10 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
         links = await stack.enter_async_context(running_links(settings))
-        orchestration = await stack.enter_async_context(running_orchestration(platform))
+        words = TenantCatalogues(
+            links.overlays(), platform.catalogue(), cache(load_raw_catalogue), platform.current_id(), ttl_s=_WORDS_TTL_S
+        )
+        orchestration = await stack.enter_async_context(running_orchestration(platform, views=words))
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), links.analysis(), links.mapping())
         )
@@ -130,6 +139,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             validator=mapping.validator(),
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
+            optimiser=mapping.optimiser(),
             models=models.registry(),
             model_servers=servers.desk,
             operator_tenant=settings.operator_tenant,

@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.cost_optimisation import optimiser_operations
 from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
@@ -22,6 +23,7 @@ from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.mapping_settings import mapping_settings_operations
 from llama_mapper.entrypoints.http.model_servers import model_server_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
@@ -29,6 +31,7 @@ from llama_mapper.entrypoints.http.monitoring import monitoring_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.overlays import overlay_operations
 from llama_mapper.entrypoints.http.own_catalogue import framework_operations, vocabulary_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
@@ -142,6 +145,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += cost_operations(running.costs)
     if running.monitoring is not None:
         operations += monitoring_operations(running.monitoring, running.operator_tenant)
+    if running.optimiser is not None:
+        operations += optimiser_operations(running.optimiser)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -167,6 +172,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += vocabulary_operations(desks.vocabularies)
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
+        operations += mapping_settings_operations(desks.settings)
+        operations += overlay_operations(desks.overlays)
     if running.forwarders:
         here = {each.id for each in operations}
         elsewhere = [each for each in monolith_operations(settings) if each.id not in here]
@@ -198,6 +205,7 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *validation_operations(unused, body_limit),
         *cost_operations(unused),
         *monitoring_operations(unused, ""),
+        *optimiser_operations(unused),
         *model_server_operations(unused, "", artifact_timeout_s),
         *mapping_operations(unused, unused, _LINK_BODY_LIMIT),
         *model_operations(unused, "", artifact_limit, artifact_timeout_s),
@@ -209,6 +217,8 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *vocabulary_operations(unused),
         *framework_operations(unused),
         *crosswalk_operations(unused),
+        *mapping_settings_operations(unused),
+        *overlay_operations(unused),
     ]
 
 

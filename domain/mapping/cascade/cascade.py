@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -14,7 +14,7 @@ from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.kernel.tracing import step
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
-from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide
+from llama_mapper.domain.mapping.cascade.decision import Decision, Judgement, decide, sureness
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
 from llama_mapper.domain.mapping.cascade.hints import hint_of
 from llama_mapper.domain.mapping.cascade.judging import KnownOf, judged_together, not_calibrated, nothing_known
@@ -65,6 +65,10 @@ class CascadeAnswer:
 
     decision: Decision
     faults: tuple[str, ...] = ()
+    sureness: float = 0.0
+    """The highest threshold at which the label would have been answered, if only by its category."""
+    passed_on: float | None = None
+    """The same of the stages before the last turn, where the label was left to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +137,30 @@ class Cascade:
         *,
         strategy: MappingStrategy | None = None,
         min_confidence: float | None = None,
+        thresholds: Mapping[MappingStage, float] | None = None,
         ask_models: bool = True,
+        offline: bool = False,
     ) -> CascadeAnswers:
         """One answer a label, in order; the same label of a call gets the same answer.
+
+        `thresholds` stand over `min_confidence` for their stages; `offline` leaves out stages that leave the process.
 
         Without `ask_models` stages that ask language models are passed over, and answers that would have needed them
         say `budget_used_up`.
         """
-        threshold = self.terms.threshold if min_confidence is None else min_confidence
+        usual = self.terms.threshold if min_confidence is None else min_confidence
+        least = thresholds or {}
         keys = list(dict.fromkeys(labels))
         rows: list[dict[MappingStage, Ranking]] = [{} for _ in keys]
         judgements: list[Judgement] = []
         used: list[StageUse] = []
         unsure = list(range(len(keys)))
-        for turn in self._turns(strategy or self.terms.strategy):
+        passed_on: dict[int, float] = {}
+        for turn in self._turns(strategy or self.terms.strategy, offline=offline):
             if not unsure:
                 break
+            if judgements:
+                passed_on |= {number: sureness(judgements[number]) for number in unsure}
             asked = [keys[number] for number in unsure]
             hints = [hint_of(rows[number].values()) for number in unsure]
             columns = await asyncio.gather(
@@ -164,14 +176,20 @@ class Cascade:
                 for number, ranking in zip(unsure, rankings, strict=True):
                     rows[number][slot.stage.stage] = ranking
             judgements = await judged_together(keys, rows, self._calibration, self._known_of)
-            unsure = [number for number in unsure if decide(judgements[number], threshold).canonical is None]
+            unsure = [
+                number
+                for number in unsure
+                if decide(judgements[number], least.get(judgements[number].stage, usual)).canonical is None
+            ]
         answers = {
             key: CascadeAnswer(
-                decide(judgements[number], threshold),
+                decide(judgements[number], least.get(judgements[number].stage, usual)),
                 (
                     *[f"{stage.value}: {one.fault}" for stage, one in rows[number].items() if one.fault is not None],
                     *[f"{stage.value}: {NOT_CALIBRATED}" for stage in not_calibrated(rows[number], self._calibration)],
                 ),
+                sureness(judgements[number]),
+                passed_on.get(number),
             )
             for number, key in enumerate(keys)
             if judgements
@@ -179,11 +197,12 @@ class Cascade:
         nothing = CascadeAnswer(Decision(None, 0.0, MappingStage.ABSTAINED))
         return CascadeAnswers(tuple(answers.get(key, nothing) for key in labels), tuple(used))
 
-    def _turns(self, strategy: MappingStrategy) -> list[list[StageSlot]]:
+    def _turns(self, strategy: MappingStrategy, *, offline: bool = False) -> list[list[StageSlot]]:
         if strategy is MappingStrategy.CATALOGUE_ONLY:
             return []
-        early = [slot for slot in self._slots if not slot.late]
-        turns = [early, *[[slot] for slot in self._slots if slot.late]]
+        slots = [slot for slot in self._slots if not (offline and slot.remote)]
+        early = [slot for slot in slots if not slot.late]
+        turns = [early, *[[slot] for slot in slots if slot.late]]
         if strategy is MappingStrategy.MODEL_FIRST:
             turns = [*turns[1:], early]
         return [turn for turn in turns if turn]

@@ -75,6 +75,11 @@ def decide(judgement: Judgement, threshold: float) -> Decision:
     return Decision(None, 0.0, MappingStage.ABSTAINED, (first, *judgement.others)[:SUGGESTIONS])
 
 
+def sureness(judgement: Judgement) -> float:
+    """The highest threshold at which `decide` gives an answer."""
+    return max(judgement.subcategory_confidence, judgement.category_confidence)
+
+
 def judge(
     rankings: Rankings,
     calibration: Calibration,

@@ -28,7 +28,7 @@ from llama_mapper.domain.contracts.monitoring import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ValidationError
-from llama_mapper.domain.mapping.costs.ports import CostLedger
+from llama_mapper.domain.mapping.costs.ports import SpendingRecords
 from llama_mapper.domain.mapping.costs.spending import NANO, day_of
 from llama_mapper.domain.mapping.monitoring.anomaly import LIMIT, Judged, Point, judge
 from llama_mapper.domain.mapping.monitoring.attribution import DimensionExplained
@@ -71,7 +71,7 @@ class MonitoringService:
         store: WindowStore,
         meter: WindowMeter,
         changes: ChangeEvents,
-        ledger: CostLedger,
+        ledger: SpendingRecords,
         clock: Clock,
         *,
         places: Mapping[str, float],

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.contracts.releases import VariantKind
-from llama_mapper.domain.mapping.cascade.cascade import BUDGET_USED_UP, Cascade, CascadeAnswer, CascadeAnswers, StageUse
+from llama_mapper.domain.mapping.cascade.cascade import (
+    BUDGET_USED_UP,
+    Cascade,
+    CascadeAnswer,
+    CascadeAnswers,
+    CascadeTerms,
+    StageUse,
+)
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.releases.router import ReleaseRouter
 from llama_mapper.domain.mapping.releases.routing import Variant
@@ -51,6 +58,11 @@ class SplitCascade:
         self._traffic = SplitTraffic(VariantKind.STRATEGY, router, reading, beside=beside)
 
     @property
+    def terms(self) -> CascadeTerms:
+        """Those of the cascade."""
+        return self._cascade.terms
+
+    @property
     def left_out(self) -> int:
         """Calls in the background that were one too many."""
         return self._traffic.left_out
@@ -61,10 +73,12 @@ class SplitCascade:
         *,
         strategy: MappingStrategy | None = None,
         min_confidence: float | None = None,
+        thresholds: Mapping[MappingStage, float] | None = None,
         ask_models: bool = True,
+        offline: bool = False,
     ) -> CascadeAnswers:
         """See `Cascade.answer`; a `min_confidence` of the call stands above that of the strategy released."""
-        asking = _Asking(self._cascade, labels, min_confidence, ask_models)
+        asking = _Asking(self._cascade, labels, min_confidence, thresholds, ask_models, offline)
         route = self._traffic.route
         if strategy is not None:
             return await asking.asked(ReleasedStrategy(strategy), labels)
@@ -97,7 +111,9 @@ class _Asking:
     cascade: Cascade
     labels: Sequence[LabelKey]
     min_confidence: float | None
+    thresholds: Mapping[MappingStage, float] | None
     ask_models: bool
+    offline: bool
     used: list[StageUse] = field(default_factory=list)
 
     def version(
@@ -116,7 +132,14 @@ class _Asking:
         if least is None and released is not None:
             least = released.min_confidence
         strategy = None if released is None else released.strategy
-        return await self.cascade.answer(labels, strategy=strategy, min_confidence=least, ask_models=self.ask_models)
+        return await self.cascade.answer(
+            labels,
+            strategy=strategy,
+            min_confidence=least,
+            thresholds=self.thresholds,
+            ask_models=self.ask_models,
+            offline=self.offline,
+        )
 
     async def _answered(self, released: ReleasedStrategy | None, indexes: Sequence[int]) -> Answered[CascadeAnswer]:
         found = await self.asked(released, [self.labels[index] for index in indexes])

@@ -19,7 +19,9 @@ from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
+from llama_mapper.domain.contracts.cost_optimisation import Recommendation, StoredRecommendation
 from llama_mapper.domain.contracts.costs import BudgetRequest
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 from llama_mapper.domain.contracts.models import (
     ModelArtifact,
     ModelDoor,
@@ -36,6 +38,7 @@ from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.costs.budgets import reached
 from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
+from llama_mapper.domain.mapping.costs.uses import Use, UseKey, UseKind
 from llama_mapper.domain.mapping.models.events import Event as ModelEvent
 from llama_mapper.domain.mapping.models.events import StoredVersion
 from llama_mapper.domain.mapping.monitoring.ports import Part
@@ -60,6 +63,8 @@ TENANT_TABLES = [
     ("mapping", "monitoring_windows"),
     ("mapping", "monitoring_references"),
     ("mapping", "monitoring_alerts"),
+    ("mapping", "mapping_uses"),
+    ("mapping", "cost_recommendations"),
     ("mapping", "model_versions"),
     ("mapping", "model_events"),
     ("mapping", "training_jobs"),
@@ -74,7 +79,12 @@ async def _draft(database: Database, owner: str) -> None:
 
 
 async def _spend(ledger: SqlCostLedger) -> None:
-    await ledger.add("one", "acme", {SpendingKey("acme", 1, "m"): Amount(calls=1)})
+    use = Use(MappingStrategy.CASCADE, UseKind.ANSWERED, MappingStage.LEXICAL)
+    await ledger.add("one", "acme", {SpendingKey("acme", 1, "m"): Amount(calls=1)}, {UseKey(1, use): 1})
+    advised = Recommendation(forecast="as_it_was", change=False, reason="nothing to save")
+    day = NOON.date()
+    told = StoredRecommendation(at=NOON, since=day, until=day, labels=1, cost=0.0, recommendation=advised)
+    await ledger.recommend("acme", told)
     await ledger.set_budget(StoredBudget("acme", BudgetRequest(limit=1.0), NOON, "anna"))
     (alert,) = reached(BudgetRequest(limit=1.0, warn_at=()), 1.0, NOON)
     await ledger.alert("acme", alert)

@@ -12,7 +12,7 @@ from llama_mapper.adapters.platform.row_security import (
 )
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 _TABLES = ("monitoring_windows", "monitoring_references", "monitoring_alerts", "monitoring_marks")
 

@@ -183,3 +183,20 @@ async def test_what_a_stage_cost_is_counted_by_stage() -> None:
     assert 'llama_mapper_mapping_stage_cost_usd_total{stage="model"} 0.5' in shown
     assert 'llama_mapper_mapping_stage_labels_total{stage="model"} 2.0' in shown
     assert 'llama_mapper_mapping_stage_seconds_count{stage="model"} 1.0' in shown
+
+
+async def test_what_is_less_sure_than_its_stages_threshold_goes_on_to_the_model() -> None:
+    model = ToldStage(MODEL, {"tel": [(PHONE, 1.0)]})
+    asked = cascade(StageSlot(lexical(tel=[(PHONE, 0.7)])), StageSlot(model, late=True))
+    assert (await asked.answer([key("tel")])).answers[0].decision.stage is LEXICAL
+    found = await asked.answer([key("tel")], thresholds={LEXICAL: 0.85})
+    assert model.asked == [["tel"]]
+    assert found.answers[0].decision.canonical == PHONE
+
+
+async def test_offline_leaves_out_what_leaves_the_process() -> None:
+    model = ToldStage(MODEL, {"tel": [(PHONE, 1.0)]})
+    asked = cascade(StageSlot(lexical()), StageSlot(model, late=True, remote=True))
+    found = await asked.answer([key("tel")], offline=True)
+    assert (model.asked, found.answers[0].decision.canonical) == ([], None)
+    assert found.answers[0].faults == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.servers import run_cli
 
-SECRET = "QX-BROKEN-17"
+SECRET = "zzzqqq"
 
 
 def test_what_one_command_mapped_another_tells_in_tables_json_and_a_page(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def changed_traffic(door: Door, key: dict[str, str]) -> None:
         assert answer.status_code == 200, answer.text
 
 
-async def told(door: Door, path: str, key: dict[str, str], **query: str | int | float) -> Any:
+async def told(door: Door, path: str, key: dict[str, str], **query: str | float) -> Any:
     answer = await door.client.get(f"/v1/monitoring/{path}", params=query, headers=key)
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -74,6 +74,7 @@ class AssessmentService:
                 output_format=request.output_format,
                 frameworks=request.frameworks,
                 tenant_id=tenant_id,
+                include=request.include,
             )
         )
         labelled = perf_counter()

@@ -17,7 +17,7 @@ from llama_mapper.domain.contracts.base import (
     TenantId,
     VersionInfo,
 )
-from llama_mapper.domain.contracts.mapping import MappingResponse, OutputFormat
+from llama_mapper.domain.contracts.mapping import Extras, MappingResponse, OutputFormat
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Redacted, Verdict
 
 EVIDENCE_PAYLOAD_TYPE = "application/vnd.llama-mapper.evidence.v1+json"
@@ -29,6 +29,8 @@ class AssessmentRequest(OrchestrationRequest):
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     """`soc2`, `iso27001:2013` …; empty means every framework of the catalogue in its default edition."""
     output_format: OutputFormat = OutputFormat.FULL_RECORD
+    include: Extras = ()
+    """What else the mapping is to answer with."""
 
 
 class EvidenceSignature(Contract):

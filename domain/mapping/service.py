@@ -16,6 +16,7 @@ from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
     MappedLabel,
+    MappingExtra,
     MappingRequest,
     MappingResponse,
     MappingStage,
@@ -32,6 +33,8 @@ from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers,
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
+from llama_mapper.domain.mapping.editions import EditionSet
+from llama_mapper.domain.mapping.generation.explaining import Explainer
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.ports import ReviewQueue
@@ -112,6 +115,9 @@ class MappingService:
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
         self._count(mapped.labels)
         form = request.output_format
+        labels = mapped.labels if form is OutputFormat.FULL_RECORD else ()
+        if request.include and MappingExtra.RATIONALE in request.include:
+            labels = await self._explained(labels, view.catalogue, editions, request)
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
@@ -127,7 +133,7 @@ class MappingService:
             taxonomy=mapped.taxonomy,
             scores={} if form is OutputFormat.FRAMEWORK_VIEW else mapped.scores,
             confidence=mapped.confidence,
-            labels=mapped.labels if form is OutputFormat.FULL_RECORD else (),
+            labels=labels,
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
             version_info=_with_model(
@@ -176,6 +182,8 @@ class MappingService:
         self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
         if unknown := unknown_labels(mappings):
             await self._reviews.add(tenant_id, unknown, self._clock())
+        if request.include and MappingExtra.RATIONALE in request.include:
+            mappings = [*await self._explained(mappings, catalogue, editions, request)]
         return LabelMappingResponse(
             mappings=tuple(mappings),
             version_info=_with_model(view.version_info(self._service_version, editions.text), used),
@@ -217,6 +225,22 @@ class MappingService:
             return CascadeAnswers((), ())
         permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
         return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+
+    async def _explained(
+        self,
+        labels: Sequence[MappedLabel],
+        catalogue: CatalogueView,
+        editions: EditionSet,
+        request: MappingRequest | LabelMappingRequest,
+    ) -> tuple[MappedLabel, ...]:
+        usual = None if self._cascade is None else self._cascade.terms.threshold
+        explain = Explainer(catalogue, editions.editions, asked=request.min_confidence, usual=usual)
+        explained: list[MappedLabel] = []
+        for start in range(0, len(labels), _LABELS_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            explained.extend([explain(mapped) for mapped in labels[start : start + _LABELS_AT_ONCE]])
+        return tuple(explained)
 
     def _count(self, mapped: Sequence[MappedLabel]) -> None:
         for stage, labels in Counter([label.stage for label in mapped]).items():

@@ -10,6 +10,7 @@ from dependency_injector import containers, providers
 from llama_mapper.adapters.links.http_analysis import HttpAnalysis
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
+from llama_mapper.adapters.links.http_reports import HttpReports
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.entrypoints.settings import Settings
 
@@ -28,6 +29,7 @@ class LinksContainer(containers.DeclarativeContainer):
     mapping_link = providers.Singleton(_link, settings, "mapping", settings.provided.mapping_url)
     analysis = providers.Singleton(HttpAnalysis, analysis_link)
     mapping = providers.Singleton(HttpMapping, mapping_link)
+    reports = providers.Factory(HttpReports, mapping_link)
 
 
 @asynccontextmanager

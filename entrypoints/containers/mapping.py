@@ -9,6 +9,7 @@ from functools import cache
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
+from llama_mapper.adapters.mapping.reports.shipped_templates import FileTemplates
 from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
@@ -19,6 +20,8 @@ from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.crosswalks.desk import CrosswalkDesk
 from llama_mapper.domain.mapping.frameworks.desk import FrameworkDesk
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
+from llama_mapper.domain.mapping.reports.desk import TemplateDesk
+from llama_mapper.domain.mapping.reports.service import ReportService
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
@@ -31,6 +34,7 @@ from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_
 from llama_mapper.entrypoints.containers.mapping_stages import RunningStages, running_stages
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
+from llama_mapper.entrypoints.containers.reports import catalogue_of, template_engine, view_of
 from llama_mapper.entrypoints.containers.running import MappingDesks
 from llama_mapper.entrypoints.containers.schemas import schema_versions
 
@@ -106,12 +110,32 @@ class MappingContainer(containers.DeclarativeContainer):
         platform.clock,
         gate=platform.settings.provided.crosswalk_gate,
     )
+    rendering = providers.Singleton(template_engine, platform.settings)
+    template_desk = providers.Singleton(
+        TemplateDesk,
+        documents,
+        providers.Singleton(FileTemplates),
+        rendering,
+        platform.catalogue,
+        providers.Callable(catalogue_of, tenants),
+        platform.clock,
+    )
+    reports = providers.Factory(
+        ReportService,
+        view_of=providers.Callable(view_of, tenants),
+        templates=template_desk,
+        engine=rendering,
+        current_id=platform.current_id,
+        clock=platform.clock,
+        service_version=platform.version,
+    )
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
         vocabularies=vocabulary_desk,
         frameworks=framework_desk,
         crosswalks=crosswalk_desk,
+        templates=template_desk,
     )
 
 

@@ -63,6 +63,7 @@ async def running_monolith(
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            reports=mapping.reports(records=chain.service().get),
             models=models.registry(),
             mapping_desks=mapping.desks(),
             assessments=chain.service(),

@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
+from llama_mapper.domain.contracts.reports import ReportApi, TemplateDeskApi
 from llama_mapper.domain.contracts.reviews import ReviewDeskApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
@@ -56,6 +57,7 @@ class MappingDesks:
     vocabularies: VocabularyDeskApi
     frameworks: FrameworkDeskApi
     crosswalks: CrosswalkDeskApi
+    templates: TemplateDeskApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Running:
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
     costs: CostApi | None = None
+    reports: ReportApi | None = None
     models: ModelRegistry | None = None
     mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None

@@ -49,6 +49,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             streams=orchestration.service(),
             policies=orchestration.lifecycle(),
             assessments=chain.service(),
+            reports=links.reports(records=chain.service().get),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)),
             checks={
@@ -109,6 +110,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            reports=mapping.reports(),
             models=models.registry(),
             operator_tenant=settings.operator_tenant,
             releases=mapping.releases().service,

@@ -31,6 +31,8 @@ from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
+from llama_mapper.entrypoints.http.report_templates import template_operations
+from llama_mapper.entrypoints.http.reports import report_operations
 from llama_mapper.entrypoints.http.reviews import review_operations
 from llama_mapper.entrypoints.http.schemas import schema_operations
 from llama_mapper.entrypoints.http.streaming import streaming_operations
@@ -145,6 +147,9 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += vocabulary_operations(desks.vocabularies)
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
+        operations += template_operations(desks.templates)
+    if running.reports is not None:
+        operations += report_operations(running.reports, _LINK_BODY_LIMIT)
     return operations
 
 
@@ -175,5 +180,7 @@ def monolith_openapi() -> dict[str, Any]:
         *vocabulary_operations(unused),
         *framework_operations(unused),
         *crosswalk_operations(unused),
+        *template_operations(unused),
+        *report_operations(unused, 0),
     ]
     return openapi_document(operations, service_version())

@@ -14,11 +14,12 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 
 class DocumentKind(StrEnum):
-    """What a document is; its name is a vendor, `framework:edition`, or a crosswalk's version."""
+    """What a document is; its name is a vendor, `framework:edition`, a crosswalk's version, or a template's name."""
 
     VOCABULARY = "vocabulary"
     FRAMEWORK = "framework"
     CROSSWALK = "crosswalk"
+    TEMPLATE = "template"
 
 
 @dataclass(frozen=True, slots=True)

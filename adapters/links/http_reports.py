@@ -5,14 +5,14 @@ from __future__ import annotations
 from llama_mapper.adapters.links.http_link import HttpLink
 from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.reports import FrameworkViews, RecordSource, RenderedReport, ReportRequest
-from llama_mapper.domain.kernel.errors import ValidationError
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 
 
 class HttpReports:
     """Keeps the promises of `ReportApi` by asking the mapping service; a stored record is sent along."""
 
     def __init__(self, link: HttpLink, records: RecordSource) -> None:
-        self._link = link
+        self._link = link.admitting(ErrorCode.NOT_FOUND)
         self._records = records
 
     async def render(self, request: ReportRequest) -> RenderedReport:

@@ -33,6 +33,8 @@ TESTED_BESIDE = {
     "/v1/vocabularies": "tests/contract/doors/test_own_catalogue.py",
     "/v1/frameworks/": "tests/contract/doors/test_own_catalogue.py",
     "/v1/crosswalks": "tests/contract/doors/test_own_catalogue.py",
+    "/v1/templates": "tests/contract/doors/test_reports.py",
+    "/v1/reports": "tests/contract/doors/test_reports.py",
 }
 """What needs more to exist than this file makes: the beginning of its path, and the tests that hold it. Its lists are
 held here as well."""

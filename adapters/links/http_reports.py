@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
 from llama_mapper.adapters.links.http_link import HttpLink
-from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.reports import FrameworkViews, RecordSource, RenderedReport, ReportRequest
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 
@@ -21,7 +22,7 @@ class HttpReports:
             if request.tenant_id is None:
                 raise ValidationError("tenant_id must be set")
             body = await self._records(request.tenant_id, request.assessment_id)
-            record = Assessment.model_validate_json(body)
+            record = json.loads(body)
             request = request.model_copy(update={"assessment_id": None, "assessment": record})
         return await self._link.post("/v1/reports:render", request, RenderedReport)
 

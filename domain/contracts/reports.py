@@ -7,9 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Protocol, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.base import (
     CanonicalId,
     Contract,
@@ -28,7 +27,7 @@ from llama_mapper.domain.contracts.base import (
     VersionText,
 )
 from llama_mapper.domain.contracts.curation import Curator, DocumentDifference, DocumentHistory, DocumentVersion
-from llama_mapper.domain.contracts.mapping import LABELS_PER_CALL, LabelMappingResponse, MappingResponse, MappingStage
+from llama_mapper.domain.contracts.mapping import LABELS_PER_CALL, MappingStage
 from llama_mapper.domain.contracts.policies import Digest
 
 TEMPLATE_LIMIT = 65_536
@@ -227,6 +226,10 @@ class ReportData(Contract):
     provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=128)] = ()
 
 
+Document = dict[str, JsonValue]
+"""Checked against its own published schema when it is read."""
+
+
 class ReportRequest(Contract):
     """Which template to render, and with what: exactly one of the four sources."""
 
@@ -240,12 +243,12 @@ class ReportRequest(Contract):
     the source as it has them."""
     assessment_id: Identifier | None = None
     """A stored record of the tenant."""
-    assessment: Assessment | None = None
-    """A record itself, where it is kept elsewhere."""
-    mapping: MappingResponse | None = None
-    """An answer about findings, as `/v1/map` gives it."""
-    labels: LabelMappingResponse | None = None
-    """An answer about labels, as `/v1/map:batch` gives it."""
+    assessment: Document | None = None
+    """A record itself, where it is kept elsewhere: an `Assessment`."""
+    mapping: Document | None = None
+    """An answer about findings, as `/v1/map` gives it: a `MappingResponse`."""
+    labels: Document | None = None
+    """An answer about labels, as `/v1/map:batch` gives it: a `LabelMappingResponse`."""
     tenant_id: TenantId | None = None
 
     @model_validator(mode="after")

@@ -9,7 +9,10 @@ from functools import partial
 
 from llama_mapper.domain.contracts.assessment import Assessment
 from llama_mapper.domain.contracts.catalogue import FrameworkEdition
+from llama_mapper.domain.contracts.mapping import LabelMappingResponse, MappingResponse
+from llama_mapper.domain.contracts.refusals import faults_of
 from llama_mapper.domain.contracts.reports import (
+    Document,
     FrameworkViews,
     RecordSource,
     RenderedReport,
@@ -20,7 +23,7 @@ from llama_mapper.domain.contracts.reports import (
 )
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
-from llama_mapper.domain.mapping.reports.data import Present, data_of_assessment, data_of_labels, data_of_mapping
+from llama_mapper.domain.mapping.reports.data import data_of_assessment, data_of_labels, data_of_mapping
 from llama_mapper.domain.mapping.reports.desk import TemplateDesk
 from llama_mapper.domain.mapping.reports.ports import TemplateEngine
 from llama_mapper.domain.mapping.reports.views import view_of_labels
@@ -32,6 +35,7 @@ _MEDIA_TYPES = {
     TemplateFormat.HTML: "text/html; charset=utf-8",
     TemplateFormat.TEXT: "text/plain; charset=utf-8",
 }
+Source = Assessment | MappingResponse | LabelMappingResponse
 ViewOf = Callable[[str], Awaitable[View]]
 """The catalogue that answers a tenant, and its versions."""
 
@@ -62,10 +66,9 @@ class ReportService:
         """See `ReportApi.render`."""
         tenant_id = _required(request.tenant_id)
         template, number = await self._templates.template(tenant_id, request.template, request.template_version)
-        record = await self._record(tenant_id, request)
-        for source in (record, request.mapping):
-            if source is not None and source.tenant_id != tenant_id:
-                raise AuthorizationError("the source belongs to another tenant", ErrorCode.TENANT_MISMATCH)
+        source = await self._source(tenant_id, request)
+        if not isinstance(source, LabelMappingResponse) and source.tenant_id != tenant_id:
+            raise AuthorizationError("the source belongs to another tenant", ErrorCode.TENANT_MISMATCH)
         catalogue = (await self._view_of(tenant_id)).catalogue
         refs = request.frameworks or template.frameworks
         editions = catalogue.resolve_frameworks(refs) if refs else None
@@ -78,16 +81,12 @@ class ReportService:
         )
 
         def data() -> ReportData:
-            if record is not None:
-                present = self._present(record.version_info.taxonomy_version)
-                return data_of_assessment(catalogue, head, record, editions, present)
-            if request.mapping is not None:
-                present = self._present(request.mapping.version_info.taxonomy_version)
-                return data_of_mapping(catalogue, head, request.mapping, editions, present)
-            if request.labels is not None:
-                present = self._present(request.labels.version_info.taxonomy_version)
-                return data_of_labels(catalogue, head, request.labels, editions, present)
-            raise ValidationError("the report has no source")
+            present = partial(_now, self._current_id, source.version_info.taxonomy_version)
+            if isinstance(source, Assessment):
+                return data_of_assessment(catalogue, head, source, editions, present)
+            if isinstance(source, MappingResponse):
+                return data_of_mapping(catalogue, head, source, editions, present)
+            return data_of_labels(catalogue, head, source, editions, present)
 
         # Of ten thousand labels this takes some hundred milliseconds: not on the event loop's time.
         given = await asyncio.to_thread(lambda: data().model_dump(mode="json"))
@@ -121,18 +120,30 @@ class ReportService:
             version_info=view.version_info(self._service_version, _refs(editions)),
         )
 
-    async def _record(self, tenant_id: str, request: ReportRequest) -> Assessment | None:
-        if request.assessment_id is None:
-            return request.assessment
-        if self._records is None:
-            raise ValidationError(
-                "this service keeps no records: ask the front door, or send the record itself as 'assessment'"
-            )
-        body = await self._records(tenant_id, request.assessment_id)
-        return await asyncio.to_thread(Assessment.model_validate_json, body)
+    async def _source(self, tenant_id: str, request: ReportRequest) -> Source:
+        if request.assessment_id is not None:
+            if self._records is None:
+                raise ValidationError(
+                    "this service keeps no records: ask the front door, or send the record itself as 'assessment'"
+                )
+            body = await self._records(tenant_id, request.assessment_id)
+            return await asyncio.to_thread(Assessment.model_validate_json, body)
+        for name, document, model in (
+            ("assessment", request.assessment, Assessment),
+            ("mapping", request.mapping, MappingResponse),
+            ("labels", request.labels, LabelMappingResponse),
+        ):
+            if document is not None:
+                return await asyncio.to_thread(_read, name, document, model)
+        raise ValidationError("the report has no source")
 
-    def _present(self, taxonomy_version: str | None) -> Present:
-        return partial(_now, self._current_id, taxonomy_version)
+
+def _read(name: str, document: Document, model: type[Source]) -> Source:
+    found, faults = faults_of(model, document)
+    if found is None:
+        where = f" at '{faults[0].field}'" if faults[0].field else ""
+        raise ValidationError(f"'{name}' is no {model.__name__}{where}: {faults[0].message}")
+    return found
 
 
 def _now(current_id: CurrentId, taxonomy_version: str | None, canonical: str) -> str:

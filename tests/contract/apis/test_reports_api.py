@@ -38,7 +38,10 @@ async def test_a_stored_record_becomes_a_report(reports: ReportApi, record: Asse
 
 async def test_a_record_is_its_tenants_alone(reports: ReportApi, record: Assessment) -> None:
     assert await refused(reports, assessment_id=record.id, tenant_id="stranger") is ErrorCode.NOT_FOUND
-    assert await refused(reports, assessment=record, tenant_id="stranger") is ErrorCode.TENANT_MISMATCH
+    assert (
+        await refused(reports, assessment=record.model_dump(mode="json"), tenant_id="stranger")
+        is ErrorCode.TENANT_MISMATCH
+    )
     assert await refused(reports, assessment_id=record.id) is ErrorCode.INVALID_REQUEST
 
 
@@ -54,7 +57,9 @@ async def test_labels_of_an_answer_become_a_report(apis: Apis) -> None:
         labels=(LabelQuery(vendor="presidio", label="EMAIL_ADDRESS"),), frameworks=("gdpr",), tenant_id="acme"
     )
     answer = await apis.mapping.map_labels(asked)
-    report = await apis.reports.render(ReportRequest(template="label-mapping", labels=answer, tenant_id="acme"))
+    report = await apis.reports.render(
+        ReportRequest(template="label-mapping", labels=answer.model_dump(mode="json"), tenant_id="acme")
+    )
     assert EMAIL in report.text
 
 

@@ -82,6 +82,8 @@ async def test_a_report_needs_one_source_a_template_and_frameworks_that_there_ar
     at = {"assessment_id": record["id"]}
     assert await refused(anna, 400, template="evidence-summary") == "INVALID_REQUEST"
     assert await refused(anna, 400, template="evidence-summary", assessment=record, **at) == "INVALID_REQUEST"
+    wrong = await anna.told("POST", "/v1/reports:render", 400, json={"template": "evidence-summary", "mapping": record})
+    assert (wrong["code"], "'mapping' is no MappingResponse" in wrong["detail"]) == ("INVALID_REQUEST", True)
     assert await refused(anna, 404, template="nobody", **at) == "NOT_FOUND"
     assert await refused(anna, 404, template="evidence-summary", template_version=1, **at) == "NOT_FOUND"
     assert await refused(anna, 404, template="evidence-summary", assessment_id="asm_nobody") == "NOT_FOUND"

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError as PydanticError
 
 from llama_mapper.domain.contracts.assessment import Assessment, AssessmentRecord, AssessmentRequest
-from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelMappingResponse, LabelQuery, OutputFormat
+from llama_mapper.domain.contracts.mapping import (
+    LabelMappingRequest,
+    LabelMappingResponse,
+    LabelQuery,
+    MappingExtra,
+    OutputFormat,
+)
 from llama_mapper.domain.contracts.orchestration import ContentType, Message, ProcessingMode, Redacted
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
@@ -77,6 +83,7 @@ class LlamaMapper:
         categories: Sequence[str] = (),
         metadata: Mapping[str, str | bool | int | float | None] | None = None,
         output_format: OutputFormat | str = OutputFormat.FULL_RECORD,
+        include: Sequence[MappingExtra | str] = (),
     ) -> Assessment:
         """Assess a text, or the messages of a conversation, and store the record.
 
@@ -94,6 +101,7 @@ class LlamaMapper:
             categories=tuple(categories),
             metadata=dict(metadata) if metadata is not None else None,
             output_format=output_format,
+            include=tuple(include),
         )
         return (await self.assess_request(request)).assessment
 

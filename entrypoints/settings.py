@@ -121,6 +121,15 @@ class Settings(BaseSettings):
     """The share of the test cases of each framework edition that a version of the crosswalk must pass to be
     deployed."""
 
+    template_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
+    """Milliseconds that rendering one report template may take; its process is then ended."""
+
+    template_output_limit: Annotated[int, Field(ge=1_024, le=16_777_216)] = 4_194_304
+    """Characters that a report may have."""
+
+    templates_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    """Reports that are rendered at one time, each in a process of its own."""
+
     analysis_url: AnyHttpUrl | None = None
     """Base URL of the analysis service of a split installation; set together with `mapping_url`."""
 

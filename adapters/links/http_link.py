@@ -78,6 +78,10 @@ class HttpLink:
         self._timeout_s = timeout_s
         self._wrong_link = wrong_link
 
+    def admitting(self, code: ErrorCode) -> HttpLink:
+        """The same link for an Api that promises this code too, so that it is raised as it is."""
+        return HttpLink(self._client, self._service, self._timeout_s, wrong_link=self._wrong_link - {code.value})
+
     async def post(self, path: str, request: BaseModel, answer: type[Answer]) -> Answer:
         """Send `request`, get an `answer`."""
         return await self._call("POST", path, answer, content=json_form(request))

@@ -85,6 +85,7 @@ class AssessmentService:
                 strategy=request.strategy,
                 min_confidence=request.min_confidence,
                 policy_terms=orchestrated.policy.plan.mapping,
+                include=request.include,
             )
         )
         labelled = perf_counter()

@@ -18,7 +18,7 @@ from llama_mapper.domain.contracts.base import (
     TenantId,
     VersionInfo,
 )
-from llama_mapper.domain.contracts.mapping import MappingResponse, MappingStrategy, OutputFormat
+from llama_mapper.domain.contracts.mapping import Extras, MappingResponse, MappingStrategy, OutputFormat
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Redacted, Verdict
 
 EVIDENCE_PAYLOAD_TYPE = "application/vnd.llama-mapper.evidence.v1+json"
@@ -35,6 +35,8 @@ class AssessmentRequest(OrchestrationRequest):
     else the installation."""
     min_confidence: Score | None = None
     """Labels mapped with less confidence abstain; null as above."""
+    include: Extras = ()
+    """What else the mapping is to answer with."""
 
 
 class EvidenceSignature(Contract):

@@ -18,7 +18,7 @@ from llama_mapper.domain.contracts.base import (
     ShortText,
     TenantId,
 )
-from llama_mapper.domain.contracts.mapping import OutputFormat
+from llama_mapper.domain.contracts.mapping import Extras, OutputFormat
 from llama_mapper.domain.contracts.orchestration import ContentType, ProcessingMode
 
 BATCH_LIMIT = 10_000
@@ -81,6 +81,7 @@ class BatchDefaults(Contract):
     categories: Annotated[tuple[CategoryId, ...], Field(max_length=64)] = ()
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     output_format: OutputFormat = OutputFormat.FULL_RECORD
+    include: Extras = ()
 
 
 class BatchRequest(Contract):

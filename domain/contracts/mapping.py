@@ -17,6 +17,7 @@ from llama_mapper.domain.contracts.base import (
     FrameworkRef,
     Identifier,
     Label,
+    LongText,
     Milliseconds,
     ProvenanceEntry,
     Score,
@@ -38,6 +39,16 @@ class OutputFormat(StrEnum):
     FULL_RECORD = "full_record"
     TAXONOMY_ONLY = "taxonomy_only"
     FRAMEWORK_VIEW = "framework_view"
+
+
+class MappingExtra(StrEnum):
+    """What an answer carries only where it is asked for."""
+
+    RATIONALE = "rationale"
+    """Why each label was mapped so, in sentences of the catalogue's words; never a part of the label."""
+
+
+Extras = Annotated[tuple[MappingExtra, ...], Field(max_length=8)]
 
 
 class ReviewStatus(StrEnum):
@@ -75,6 +86,8 @@ class LabelMappingRequest(Contract):
     min_confidence: Score | None = None
     """Answers with less confidence abstain, those of the catalogue too. Null means: as the tenant's settings say, else
     the installation's threshold, for what the catalogue does not know."""
+    include: Extras = ()
+    """What else to answer with."""
 
 
 class LabelSuggestion(Contract):
@@ -110,6 +123,8 @@ class MappedLabel(Contract):
     """`framework:edition` → control ids."""
     instead_of: CanonicalId | None = None
     """Of stage `overlay`: what the shipped catalogue says of the label, where that differs."""
+    rationale: LongText | None = None
+    """Why, in sentences made of the facts of this answer and of the catalogue's words, where `include` asked for it."""
 
 
 class TokenUsage(Contract):
@@ -148,6 +163,8 @@ class MappingRequest(Contract):
     policy_terms: MappingTerms | None = None
     """What the policy that judged the content says of its mapping; this request's own words stand over it."""
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    include: Extras = ()
+    """What else to answer with; a rationale stands in `labels`, so that it needs the format `full_record`."""
 
 
 class FrameworkControl(Contract):

@@ -51,6 +51,8 @@ class ErrorCode(StrEnum):
     RELEASE_STATE = "RELEASE_STATE"
     DOCUMENT_INVALID = "DOCUMENT_INVALID"
     ACCURACY_TOO_LOW = "ACCURACY_TOO_LOW"
+    TEMPLATE_FAILED = "TEMPLATE_FAILED"
+    TEMPLATE_LIMIT = "TEMPLATE_LIMIT"
     EVIDENCE_INVALID = "EVIDENCE_INVALID"
     ARTIFACT_CORRUPTED = "ARTIFACT_CORRUPTED"
     MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -177,6 +179,12 @@ class DocumentError(ServiceError):
     problems: tuple[tuple[str, str], ...] = ()
 
 
+class TemplateError(ServiceError):
+    """A report template breaks on what it was given, or takes more than it may; the same again does the same."""
+
+    default_code = ErrorCode.TEMPLATE_FAILED
+
+
 class EvidenceError(ServiceError):
     """An evidence document is malformed, was changed, or was signed by an unknown key."""
 
@@ -227,6 +235,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
     ErrorCode.RELEASE_GATE_FAILED: MappingError,
     ErrorCode.RELEASE_STATE: MappingError,
     ErrorCode.ACCURACY_TOO_LOW: MappingError,
+    ErrorCode.TEMPLATE_LIMIT: TemplateError,
 } | {
     kind.default_code: kind
     for kind in (
@@ -240,6 +249,7 @@ _BY_CODE: dict[ErrorCode, type[ServiceError]] = {
         ConfigurationError,
         CatalogueError,
         DocumentError,
+        TemplateError,
         EvidenceError,
         ArtifactError,
         ModelRegistryError,

@@ -13,11 +13,12 @@ _REMEMBERED_COMBINATIONS = 256
 class EditionSet:
     """Framework editions to answer for. What it remembers depends on the catalogue alone, so it is never stale."""
 
-    __slots__ = ("_catalogue", "_combinations", "_control_ids", "_editions", "_single", "text")
+    __slots__ = ("_catalogue", "_combinations", "_control_ids", "_editions", "_single", "editions", "text")
 
     def __init__(self, catalogue: CatalogueView, editions: Sequence[FrameworkEdition]) -> None:
         self._catalogue = catalogue
         self._editions = tuple((edition.ref, edition) for edition in editions)
+        self.editions = tuple(editions)
         self._control_ids: dict[str, dict[str, tuple[str, ...]]] = {}
         self._single: dict[tuple[str, str], tuple[FrameworkControl, ...]] = {}
         self._combinations: dict[tuple[str, ...], dict[str, FrameworkMapping]] = {}

@@ -202,6 +202,7 @@ def _mapped(
             "faults": (),
             "controls": {} if canonical is None else editions.control_ids(canonical),
             "instead_of": instead_of,
+            "rationale": None,
         }
     )
 

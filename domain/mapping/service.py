@@ -15,6 +15,7 @@ from llama_mapper.domain.contracts.mapping import (
     LabelMappingRequest,
     LabelMappingResponse,
     MappedLabel,
+    MappingExtra,
     MappingRequest,
     MappingResponse,
     MappingStage,
@@ -33,6 +34,8 @@ from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
+from llama_mapper.domain.mapping.editions import EditionSet
+from llama_mapper.domain.mapping.generation.explaining import Explainer
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
@@ -155,6 +158,9 @@ class MappingService:
         given = answered_by(mapped.labels)
         self._count(given)
         form = request.output_format
+        labels = mapped.labels if form is OutputFormat.FULL_RECORD else ()
+        if request.include and MappingExtra.RATIONALE in request.include:
+            labels = await self._explained(labels, view.catalogue, editions, terms)
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
@@ -170,7 +176,7 @@ class MappingService:
             taxonomy=mapped.taxonomy,
             scores={} if form is OutputFormat.FRAMEWORK_VIEW else mapped.scores,
             confidence=mapped.confidence,
-            labels=mapped.labels if form is OutputFormat.FULL_RECORD else (),
+            labels=labels,
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
             version_info=_with_model(
@@ -238,6 +244,8 @@ class MappingService:
         if abstains(given):
             unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
+        if request.include and MappingExtra.RATIONALE in request.include:
+            mappings = [*await self._explained(mappings, catalogue, editions, terms)]
         return LabelMappingResponse(
             mappings=tuple(mappings),
             version_info=_with_model(view.version_info(self._service_version, editions.text), used),
@@ -318,6 +326,22 @@ class MappingService:
     def _strategy(self) -> MappingStrategy:
         """The installation's; without stages nobody is asked about what the catalogue does not know."""
         return MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
+
+    async def _explained(
+        self,
+        labels: Sequence[MappedLabel],
+        catalogue: CatalogueView,
+        editions: EditionSet,
+        terms: EffectiveTerms,
+    ) -> tuple[MappedLabel, ...]:
+        usual = None if self._cascade is None else self._cascade.terms.threshold
+        explain = Explainer(catalogue, editions.editions, asked=terms.thresholds, usual=usual)
+        explained: list[MappedLabel] = []
+        for start in range(0, len(labels), _LABELS_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            explained.extend([explain(mapped) for mapped in labels[start : start + _LABELS_AT_ONCE]])
+        return tuple(explained)
 
     def _count(self, given: Mapping[Answered, int]) -> None:
         by_stage: dict[MappingStage, int] = {}

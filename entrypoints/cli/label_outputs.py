@@ -97,6 +97,7 @@ class LabelParts:
         self._library = parquet()
         self._folder = folder
         self._notes = _Notes(folder, work)
+        self._explained = bool(work.options.get("include"))
         self.read, self._parts = self._notes.begin(resume)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("part-*.parquet*"):
@@ -108,7 +109,7 @@ class LabelParts:
         if mappings:
             path = self._folder / f"part-{self._parts:06}.parquet"
             fresh = path.with_suffix(".parquet.new")
-            self._library.write_table(_table(mappings), fresh)
+            self._library.write_table(_table(mappings, explained=self._explained), fresh)
             with fresh.open("rb") as file:
                 os.fsync(file.fileno())
             fresh.replace(path)
@@ -154,7 +155,7 @@ class _Notes:
         self._path.unlink(missing_ok=True)
 
 
-def _table(mappings: Sequence[MappedLabel]) -> Any:
+def _table(mappings: Sequence[MappedLabel], *, explained: bool) -> Any:
     import pyarrow as pa
 
     texts = pa.list_(pa.string())
@@ -170,6 +171,7 @@ def _table(mappings: Sequence[MappedLabel]) -> Any:
             ("stage", pa.string()),
             ("abstained", pa.bool_()),
             ("controls", pa.map_(pa.string(), texts)),
+            *([("rationale", pa.string())] if explained else []),
         ]
     )
     plain = [name for name in schema.names if name not in ("controls", "stage")]

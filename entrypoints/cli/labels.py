@@ -15,7 +15,7 @@ import typer
 from llama_mapper.entrypoints.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from llama_mapper.domain.contracts.mapping import MappedLabel, MappingApi, MappingStrategy
+    from llama_mapper.domain.contracts.mapping import MappedLabel, MappingApi, MappingExtra, MappingStrategy
     from llama_mapper.entrypoints.cli.label_outputs import LabelOutput
 
 _BATCH = 1_000
@@ -40,6 +40,9 @@ def map_labels(
     min_confidence: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Answers with less confidence abstain.")
     ] = None,
+    rationale: Annotated[
+        bool, typer.Option("--rationale", help="Say why with each answer; never a part of the label.")
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing that is outside this process.")] = False,
     output: Annotated[
         Path | None,
@@ -56,15 +59,23 @@ def map_labels(
     terms: dict[str, Any] = {"frameworks": tuple(framework or ()), "min_confidence": min_confidence}
     if strategy is not None:
         terms["strategy"] = _strategy(strategy)
+    if rationale:
+        terms["include"] = ("rationale",)
     size = 0 if file == "-" else Path(file).stat().st_size if Path(file).is_file() else 0
     try:
         with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
             sink = _output(output, file, size, terms, resume)
-            asked = {**terms, "tenant_id": tenant}
+            asked = {**terms, "tenant_id": tenant, "include": _extras(rationale)}
             faults = asyncio.run(_run(source, kind_of(file), size, sink, asked, data_dir, offline=offline))
     except OSError as error:
         raise ConfigurationError(f"cannot use {error.filename or file}: {error.strerror}") from error
     raise typer.Exit(1 if faults else 0)
+
+
+def _extras(rationale: bool) -> tuple[MappingExtra, ...]:
+    from llama_mapper.domain.contracts.mapping import MappingExtra
+
+    return (MappingExtra.RATIONALE,) if rationale else ()
 
 
 def _strategy(name: str) -> MappingStrategy:

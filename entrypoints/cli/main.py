@@ -32,9 +32,11 @@ from llama_mapper.entrypoints.cli import (
     policies,
     policy_tools,
     releases,
+    report,
     reviews,
     schemas,
     serve,
+    templates,
     train,
     training_jobs,
     validate,
@@ -70,6 +72,8 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(crosswalks.app, name="crosswalks")
 app.add_typer(frameworks.app, name="frameworks")
 app.add_typer(mapping_settings.app, name="mapping-settings")
+app.add_typer(report.app, name="report")
+app.add_typer(templates.app, name="templates")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(vocabularies.app, name="vocabularies")
 app.add_typer(db.app, name="db")

@@ -12,6 +12,7 @@ from llama_mapper.adapters.links.http_forwarding import HttpForwarder
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
 from llama_mapper.adapters.links.http_overlays import HttpOverlays
+from llama_mapper.adapters.links.http_reports import HttpReports
 from llama_mapper.adapters.links.http_schemas import HttpSchemaReleases
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.entrypoints.settings import Settings
@@ -41,6 +42,7 @@ class LinksContainer(containers.DeclarativeContainer):
     mapping = providers.Singleton(HttpMapping, mapping_link)
     schemas = providers.Singleton(HttpSchemaReleases, mapping_link)
     overlays = providers.Singleton(HttpOverlays, mapping_link)
+    reports = providers.Factory(HttpReports, mapping_link)
 
 
 @asynccontextmanager

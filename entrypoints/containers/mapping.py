@@ -9,6 +9,7 @@ from functools import cache
 from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.alerts_in_log import AlertsInLog
+from llama_mapper.adapters.mapping.reports.shipped_templates import FileTemplates
 from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
 from llama_mapper.adapters.mapping.sql_changes import SqlChanges
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
@@ -29,6 +30,8 @@ from llama_mapper.domain.mapping.overlays.export import OverlayExport
 from llama_mapper.domain.mapping.overlays.vocabularies import VocabularyDesk
 from llama_mapper.domain.mapping.ports import UnknownLabels
 from llama_mapper.domain.mapping.releases.split_cascade import SplitCascade
+from llama_mapper.domain.mapping.reports.desk import TemplateDesk
+from llama_mapper.domain.mapping.reports.service import ReportService
 from llama_mapper.domain.mapping.reviews.desk import ReviewDesk
 from llama_mapper.domain.mapping.service import MappingService
 from llama_mapper.domain.mapping.settings.desk import MappingSettingsDesk
@@ -50,6 +53,7 @@ from llama_mapper.entrypoints.containers.monitoring import places_of, running_mo
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.release_suites import release_suites
 from llama_mapper.entrypoints.containers.releases import releases_over, running_releases
+from llama_mapper.entrypoints.containers.reports import catalogue_of, template_engine, view_of
 from llama_mapper.entrypoints.containers.running import MappingDesks
 
 shipped_documents = cache(load_raw_catalogue)
@@ -169,6 +173,25 @@ class MappingContainer(containers.DeclarativeContainer):
         gate=platform.settings.provided.crosswalk_gate,
     )
     overlays = providers.Singleton(OverlayExport, documents)
+    rendering = providers.Singleton(template_engine, platform.settings)
+    template_desk = providers.Singleton(
+        TemplateDesk,
+        documents,
+        providers.Singleton(FileTemplates),
+        rendering,
+        platform.catalogue,
+        providers.Callable(catalogue_of, tenants),
+        platform.clock,
+    )
+    reports = providers.Factory(
+        ReportService,
+        view_of=providers.Callable(view_of, tenants),
+        templates=template_desk,
+        engine=rendering,
+        current_id=platform.current_id,
+        clock=platform.clock,
+        service_version=platform.version,
+    )
     desks = providers.Factory(
         MappingDesks,
         reviews=review_desk,
@@ -177,6 +200,7 @@ class MappingContainer(containers.DeclarativeContainer):
         crosswalks=crosswalk_desk,
         settings=settings_desk,
         overlays=overlays,
+        templates=template_desk,
     )
 
 

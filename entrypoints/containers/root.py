@@ -77,6 +77,7 @@ async def running_monolith(
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
             optimiser=mapping.optimiser(),
+            reports=mapping.reports(records=chain.service().get),
             models=models.registry(),
             model_servers=servers.desk,
             mapping_desks=mapping.desks(),

@@ -22,6 +22,7 @@ from llama_mapper.domain.contracts.overlays import OverlayApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
+from llama_mapper.domain.contracts.reports import ReportApi, TemplateDeskApi
 from llama_mapper.domain.contracts.reviews import ReviewDeskApi
 from llama_mapper.domain.contracts.streaming import StreamingApi
 from llama_mapper.domain.contracts.training import TrainingApi
@@ -65,6 +66,7 @@ class MappingDesks:
     crosswalks: CrosswalkDeskApi
     settings: MappingSettingsApi
     overlays: OverlayApi
+    templates: TemplateDeskApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Running:
     costs: CostApi | None = None
     monitoring: MonitoringApi | None = None
     optimiser: CostOptimiserApi | None = None
+    reports: ReportApi | None = None
     models: ModelRegistry | None = None
     model_servers: ModelServerApi | None = None
     mapping_desks: MappingDesks | None = None

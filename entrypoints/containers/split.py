@@ -70,6 +70,7 @@ async def running_front(settings: Settings) -> AsyncIterator[Running]:
             streams=orchestration.service(),
             policies=orchestration.lifecycle(),
             assessments=chain.service(),
+            reports=links.reports(records=chain.service().get),
             simulator=policy_simulator(platform, orchestration, chain),
             jobs=await stack.enter_async_context(running_jobs(platform, chain)),
             checks={
@@ -140,6 +141,7 @@ async def running_mapping_service(settings: Settings) -> AsyncIterator[Running]:
             costs=mapping.costs(),
             monitoring=mapping.monitoring(),
             optimiser=mapping.optimiser(),
+            reports=mapping.reports(),
             models=models.registry(),
             model_servers=servers.desk,
             operator_tenant=settings.operator_tenant,

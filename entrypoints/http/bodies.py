@@ -14,6 +14,7 @@ from llama_mapper.domain.contracts.jobs import BatchRequest
 from llama_mapper.domain.contracts.mapping import LabelMappingRequest, MappingRequest
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest
 from llama_mapper.domain.contracts.refusals import refusal_of
+from llama_mapper.domain.contracts.reports import ReportRequest
 from llama_mapper.domain.contracts.training import TrainingRequest
 from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import Principal
@@ -34,6 +35,7 @@ Owned = TypeVar(
     MappingRequest,
     LabelMappingRequest,
     TrainingRequest,
+    ReportRequest,
 )
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from llama_mapper.domain.contracts.base import Contract, Identifier, Score, Severity, ShortText
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
+    Extras,
     FrameworkList,
     LabelMappingRequest,
     LabelMappingResponse,
@@ -55,6 +56,8 @@ class LabelQuestion(LabelQuery):
     min_confidence: Score | None = None
     """Answers with less confidence abstain. Null means: the installation's threshold, for what the catalogue does not
     know."""
+    include: Extras = ()
+    """What else to answer with."""
 
 
 class _Shape(Contract):
@@ -80,6 +83,7 @@ def mapping_operations(api: MappingApi, catalogue: CatalogueView, body_limit: in
             tenant_id=principal.tenant_for(None),
             strategy=question.strategy,
             min_confidence=question.min_confidence,
+            include=question.include,
         )
         return json_answer((await api.map_labels(batch)).mappings[0])
 

@@ -53,6 +53,8 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.MODEL_INVALID: 422,
     ErrorCode.RELEASE_GATE_FAILED: 422,
     ErrorCode.DOCUMENT_INVALID: 422,
+    ErrorCode.TEMPLATE_FAILED: 422,
+    ErrorCode.TEMPLATE_LIMIT: 422,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.JOB_QUEUE_FULL: 429,
     ErrorCode.DETECTOR_OVERLOADED: 429,

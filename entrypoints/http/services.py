@@ -37,6 +37,8 @@ from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
 from llama_mapper.entrypoints.http.rate_limits import RateLimits
 from llama_mapper.entrypoints.http.releases import release_operations
+from llama_mapper.entrypoints.http.report_templates import template_operations
+from llama_mapper.entrypoints.http.reports import report_operations
 from llama_mapper.entrypoints.http.reviews import review_operations
 from llama_mapper.entrypoints.http.schema_links import schema_link_operations
 from llama_mapper.entrypoints.http.schemas import schema_deployment_operations, schema_operations
@@ -174,6 +176,9 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += crosswalk_operations(desks.crosswalks)
         operations += mapping_settings_operations(desks.settings)
         operations += overlay_operations(desks.overlays)
+        operations += template_operations(desks.templates)
+    if running.reports is not None:
+        operations += report_operations(running.reports, _LINK_BODY_LIMIT)
     if running.forwarders:
         here = {each.id for each in operations}
         elsewhere = [each for each in monolith_operations(settings) if each.id not in here]
@@ -219,6 +224,8 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *crosswalk_operations(unused),
         *mapping_settings_operations(unused),
         *overlay_operations(unused),
+        *template_operations(unused),
+        *report_operations(unused, _LINK_BODY_LIMIT),
     ]
 
 

@@ -34,6 +34,8 @@ TESTED_BESIDE = {
     "/v1/frameworks/": "tests/contract/doors/test_own_catalogue.py",
     "/v1/crosswalks": "tests/contract/doors/test_own_catalogue.py",
     "/v1/mapping-settings": "tests/contract/doors/test_mapping_settings.py",
+    "/v1/templates": "tests/contract/doors/test_reports.py",
+    "/v1/reports": "tests/contract/doors/test_reports.py",
 }
 """What needs more to exist than this file makes: the beginning of its path, and the tests that hold it. Its lists are
 held here as well."""

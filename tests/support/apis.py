@@ -12,6 +12,7 @@ from llama_mapper.adapters.links.http_analysis import HttpAnalysis
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
 from llama_mapper.adapters.links.http_orchestration import HttpOrchestration
+from llama_mapper.adapters.links.http_reports import HttpReports
 from llama_mapper.domain.contracts.analysis import AnalysisApi, AnalysisRequest, AnalysisResponse
 from llama_mapper.domain.contracts.mapping import (
     FrameworkList,
@@ -30,6 +31,7 @@ from llama_mapper.domain.contracts.orchestration import (
     OrchestrationResponse,
     PolicyInfo,
 )
+from llama_mapper.domain.contracts.reports import ReportApi
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, DetectorFailed, Inquiry, Inspection, RawFinding
 from llama_mapper.entrypoints.containers.running import Running
 from llama_mapper.entrypoints.http.services import application_of
@@ -46,6 +48,7 @@ class Apis:
     orchestration: OrchestrationApi
     analysis: AnalysisApi
     mapping: MappingApi
+    reports: ReportApi
 
 
 def in_process(running: Running) -> Apis:
@@ -53,7 +56,8 @@ def in_process(running: Running) -> Apis:
     assert running.orchestration is not None
     assert running.analysis is not None
     assert running.mapping is not None
-    return Apis(running.orchestration, running.analysis, running.mapping)
+    assert running.reports is not None
+    return Apis(running.orchestration, running.analysis, running.mapping, running.reports)
 
 
 @asynccontextmanager
@@ -62,7 +66,7 @@ async def over_http(running: Running, settings: Settings, secret: str | None = S
     transport = httpx2.ASGITransport(application_of(running, settings, front=False))
     link = HttpLink(open_client(BASE_URL, secret=secret, timeout_s=30.0, transport=transport), "tested", 30.0)
     try:
-        yield Apis(HttpOrchestration(link), HttpAnalysis(link), HttpMapping(link))
+        yield Apis(HttpOrchestration(link), HttpAnalysis(link), HttpMapping(link), HttpReports(link, running.chain.get))
     finally:
         await link.close()
 

@@ -14,12 +14,14 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 
 class DocumentKind(StrEnum):
-    """What a document is; its name is a vendor, `framework:edition`, a crosswalk's version, or `mapping`."""
+    """What a document is; its name is a vendor, `framework:edition`, a crosswalk's version, a template's name, or
+    `mapping`."""
 
     VOCABULARY = "vocabulary"
     FRAMEWORK = "framework"
     CROSSWALK = "crosswalk"
     SETTINGS = "settings"
+    TEMPLATE = "template"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest_asyncio
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.mapping import MappingApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.reports import ReportApi
 from llama_mapper.entrypoints.containers.root import running_monolith
 from llama_mapper.entrypoints.containers.running import Running
 from llama_mapper.entrypoints.settings import Settings
@@ -61,6 +62,12 @@ def analysis(apis: Apis) -> AnalysisApi:
 def mapping(apis: Apis) -> MappingApi:
     """The Api whose promises are tested."""
     return apis.mapping
+
+
+@pytest.fixture
+def reports(apis: Apis) -> ReportApi:
+    """The Api whose promises are tested."""
+    return apis.reports
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Report templates: Jinja2 in its sandbox, in a process of its own."""

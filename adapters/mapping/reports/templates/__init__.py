@@ -1,0 +1,1 @@
+"""The shipped templates, as data."""

@@ -1,0 +1,1 @@
+"""Reports of what was mapped, in the shapes that their readers expect."""

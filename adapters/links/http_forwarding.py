@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llama_mapper.adapters.platform.http_steps import heed_status, http_step
 from llama_mapper.domain.kernel.acting import HEADER, written
 from llama_mapper.domain.kernel.errors import ConfigurationError, ErrorCode, LinkError, OrchestrationError
 from llama_mapper.domain.kernel.forwarding import ForwardedAnswer, ForwardedRequest
@@ -44,11 +45,18 @@ class HttpForwarder:
 
     def __init__(self, client: httpx2.AsyncClient, service: str, *, has_secret: bool) -> None:
         self._client = client
+        self._base_url = str(client.base_url)
         self._service = service
         self._has_secret = has_secret
 
     async def forward(self, request: ForwardedRequest) -> ForwardedAnswer:
         """See `Forwarder.forward`."""
+        with http_step(request.method, self._base_url, self._service) as at:
+            answer = await self._forwarded(request)
+            heed_status(at, answer.status)
+        return answer
+
+    async def _forwarded(self, request: ForwardedRequest) -> ForwardedAnswer:
         import httpx2
 
         if not (self._has_secret or request.principal.keyless):
@@ -87,7 +95,7 @@ class HttpForwarder:
             headers[HEADER] = written(request.principal)
         trace = CURRENT_TRACE.get()
         if trace is not None:
-            headers["traceparent"] = trace.traceparent
+            headers |= trace.headers
         return headers
 
     def _check(self, answer: httpx2.Response) -> None:

@@ -238,6 +238,25 @@ def test_the_three_services_of_a_split_installation_give_one_trace(traced_split:
     assert named(spans, "analyze").service == "llama-mapper-analysis"
 
 
+def test_what_the_front_door_passes_on_is_one_trace_with_the_service_that_answers(traced_split: Traced) -> None:
+    trace_id = "c" * 32
+    headers = {"traceparent": f"00-{trace_id}-{SPAN}-01", "tracestate": STATE}
+    with traced_split.server.client(headers=headers) as client:
+        labels = [{"vendor": "llama_guard", "vendor_version": "3", "label": "S1"}]
+        assert client.post("/v1/map:batch", json={"labels": labels}).status_code == 200
+    spans = traced_split.collector.until(ended("llama-mapper-orchestration", "llama-mapper-mapping"), trace_id)
+    door = "POST /v1/map:batch"
+    assert set(tree_of(spans)) == {
+        door,
+        f"{door}/POST",
+        f"{door}/POST/{door}",
+        f"{door}/POST/{door}/map",
+        f"{door}/POST/{door}/map/mapping stage catalogue",
+    }
+    assert {span.state for span in spans} == {STATE}
+    assert named(spans, "POST").told["peer.service"] == "mapping"
+
+
 def test_nothing_of_the_content_is_kept_traced_or_answered_by_the_split_services(traced_split: Traced) -> None:
     server, collector = traced_split.server, traced_split.collector
     assert MARK not in through_http(server)

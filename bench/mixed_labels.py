@@ -10,6 +10,7 @@ import asyncio
 import random
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -95,7 +96,7 @@ async def _strategies(fresh: Fresh) -> None:
                 assert len(answer.mappings) == BATCH
                 return took
 
-            times = await _by_turns({each.value: lambda each=each: seconds(each) for each in MappingStrategy})
+            times = await _by_turns({each.value: partial(seconds, each) for each in MappingStrategy})
     floor = times[MappingStrategy.CATALOGUE_ONLY.value]
     for name, took in times.items():
         ratio = "the floor" if took == floor else f"{took / floor:.0f} times {MappingStrategy.CATALOGUE_ONLY.value}"
@@ -136,7 +137,7 @@ async def _cascade(fresh: Fresh) -> None:
 
     together = "its stages alone"
     measured: dict[str, Callable[[], Awaitable[float]]] = {
-        **{f"stage {stage.stage.value}": lambda stage=stage: alone([stage]) for stage in stages},
+        **{f"stage {stage.stage.value}": partial(alone, [stage]) for stage in stages},
         together: lambda: alone(stages),
         "cascade": lambda: through(MappingStrategy.CASCADE),
         "cascade, model-first": lambda: through(MappingStrategy.MODEL_FIRST),

@@ -116,7 +116,7 @@ def _fork_server() -> str:
     place = str(Path(folder) / "socket")
     stack = ExitStack()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    command = [sys.executable, "-P", _FORK_SERVER, place]
+    command = [sys.executable, "-P", str(_FORK_SERVER), place]
     process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     atexit.register(stack.close)
     assert process.stdout is not None

@@ -6,12 +6,13 @@ import argparse
 
 import uvloop
 
-from bench import chain, detectors, guards, label_files, labels, orchestration, server, startup, triton
+from bench import chain, detectors, guards, label_files, labels, mixed_labels, orchestration, server, startup, triton
 
 _PARTS = {
     "startup": startup.run,
     "chain": chain.run,
     "labels": labels.run,
+    "mixed_labels": mixed_labels.run,
     "label_files": label_files.run,
     "detectors": detectors.run,
     "guards": guards.run,

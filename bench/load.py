@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from time import perf_counter
 from typing import cast
 
@@ -65,7 +66,7 @@ async def load(port: int, body: bytes, *, clients: int, requests: int) -> tuple[
     started = perf_counter()
     for future in done:
         await loop.create_connection(
-            lambda future=future: _Client(head.encode() + body, requests // clients, future, samples),  # type: ignore[misc]
+            partial(_Client, head.encode() + body, requests // clients, future, samples),
             "127.0.0.1",
             port,
         )

@@ -27,9 +27,9 @@ def ask(url: str, body: object | None = None, key: str | None = None) -> tuple[i
     """Status and JSON body of one request; status 0 where nobody answers."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, headers)  # noqa: S310 - an address of the caller's own
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - the same - an address of the caller's own
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - the same
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.servers import run_cli
+from tests.support.servers import PROGRAM, run_cli
 
 KNOWN = [("presidio", "CREDIT_CARD"), ("presidio", "PERSON"), ("llama_guard_2", "S5"), ("presidio", "PHONE_NUMBER")]
 ROWS = [{"vendor": vendor, "label": label, "score": 0.5} for vendor, label in KNOWN] * 3
@@ -76,7 +76,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, target: str) -> None:
     command = ("map", str(source), "--output", str(output), "--data-dir", str(tmp_path / "data"))
     for kill_after in (10_000, 50_000):
         resume = ("--resume",) if note.exists() else ()
-        run = subprocess.Popen([Path(".venv/bin/llama-mapper").absolute(), *command, *resume])
+        run = subprocess.Popen([PROGRAM, *command, *resume])
         while run.poll() is None and (not note.exists() or json.loads(note.read_text())["read"] < kill_after):
             time.sleep(0.005)
         os.kill(run.pid, signal.SIGKILL)

@@ -85,22 +85,22 @@ class Canned:
         return self.outcome
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
-        return self._give(request)  # type: ignore[return-value]  # the test's own business, as in all of these
+        return self._give(request)  # type: ignore[return-value]  # what the test put in  # the test's own business, as in all of these
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:
-        return self._give(None)  # type: ignore[return-value]
+        return self._give(None)  # type: ignore[return-value]  # what the test put in
 
     async def policies(self, tenant_id: str) -> tuple[PolicyInfo, ...]:
-        return self._give(tenant_id)  # type: ignore[return-value]
+        return self._give(tenant_id)  # type: ignore[return-value]  # what the test put in
 
     async def analyze(self, request: AnalysisRequest) -> AnalysisResponse:
-        return self._give(request)  # type: ignore[return-value]
+        return self._give(request)  # type: ignore[return-value]  # what the test put in
 
     async def map(self, request: MappingRequest) -> MappingResponse:
-        return self._give(request)  # type: ignore[return-value]
+        return self._give(request)  # type: ignore[return-value]  # what the test put in
 
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
-        return self._give(request)  # type: ignore[return-value]
+        return self._give(request)  # type: ignore[return-value]  # what the test put in
 
     async def reviews(
         self,
@@ -111,10 +111,10 @@ class Canned:
         status: ReviewStatus | None = None,
         vendor: str | None = None,
     ) -> ReviewPage:
-        return self._give((tenant_id, limit, cursor, status, vendor))  # type: ignore[return-value]
+        return self._give((tenant_id, limit, cursor, status, vendor))  # type: ignore[return-value]  # what the test put in
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
-        return self._give(tenant_id)  # type: ignore[return-value]
+        return self._give(tenant_id)  # type: ignore[return-value]  # what the test put in
 
 
 def serving_canned(running: Running, canned: Canned) -> Running:

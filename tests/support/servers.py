@@ -8,17 +8,33 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
+from tests.support.programs import PROGRAM, Process, begin
+
+__all__ = [
+    "GREETING",
+    "LOG",
+    "PROGRAM",
+    "ROOT",
+    "Server",
+    "free_port",
+    "run_cli",
+    "serving",
+    "serving_split",
+    "starting",
+    "wait_until_loaded",
+]
 ROOT = Path(__file__).parents[2]
 LOG, GREETING = "log.jsonl", "greeting.txt"
-PROGRAM = Path(sys.executable).with_name("llama-mapper")
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
 
@@ -29,16 +45,16 @@ class Server:
     url: str
     data_dir: Path
     output: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return int(self.url.rpartition(":")[2])
 
-    def client(self, **options: object) -> httpx2.Client:
+    def client(self, **options: Any) -> httpx2.Client:
         """A client of it."""
-        return httpx2.Client(base_url=self.url, timeout=60.0, trust_env=False, **options)  # type: ignore[arg-type]
+        return httpx2.Client(base_url=self.url, timeout=60.0, trust_env=False, **options)
 
 
 def free_port(in_a_row: int = 1) -> int:
@@ -65,14 +81,20 @@ def run_cli(
     *arguments: object, stdin: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command line to its end."""
-    return subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        input=stdin,
-        env=_environment(environment or {}),
-        capture_output=True,
-        timeout=180,
-        check=False,
-    )
+    command = [str(argument) for argument in arguments]
+    with ExitStack() as stack:
+        given, out, errors = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(stdin)
+        given.seek(0)
+        process = begin(command, _environment(environment or {}), Path.cwd(), (given, out, errors))
+        try:
+            status = process.wait(timeout=180)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        out.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, status, out.read(), errors.read())
 
 
 @contextmanager
@@ -127,12 +149,17 @@ def wait_until_loaded(server: Server, limit_s: float = 90.0, *, loaded: bool = T
 
 
 @contextmanager
-def _running(command: list[object], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: list[object], folder: Path, environment: Mapping[str, str]) -> Iterator[Process]:
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / GREETING).open("wb") as greeting, (folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=_environment(environment), stdout=greeting, stderr=log
-        )
+    settings = _environment(environment)
+    arguments = [str(part) for part in command]
+    nothing = Path(os.devnull)
+    with (folder / GREETING).open("wb") as greeting, (folder / LOG).open("ab") as log, nothing.open("rb") as given:
+        process: Process
+        if command[0] == PROGRAM:
+            process = begin(arguments[1:], settings, folder, (given, greeting, log))
+        else:
+            process = subprocess.Popen(arguments, cwd=folder, env=settings, stdin=given, stdout=greeting, stderr=log)
         try:
             yield process
         finally:

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 TENANTS = st.sampled_from(["acme", "globex", "a"])
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=12)
-MOMENTS = st.datetimes(datetime(1999, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(1999, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds it
 
 _SETTINGS = settings(
     max_examples=12,

@@ -93,7 +93,7 @@ class PostgresPlace:
     def __init__(self, server: PostgresDatabase, loop: LoopThread) -> None:
         self._server = server
         self._loop = loop
-        self._superuser: asyncpg.Connection[asyncpg.Record] | None = None
+        self._superuser: Any = None
 
     async def prepare(self) -> None:
         """Migrate every context once."""

@@ -19,13 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.objects import checked_objects
+from llama_mapper.adapters.platform.objects.pieces import pieces
 from llama_mapper.domain.mapping.models.service import ModelRegistry
 from llama_mapper.entrypoints.cli.main import main
 
 LARGEST = 4 * 1024 * 1024
 POINTS = ("part", "file", "record", "transaction", "registered")
 _pieces, _upload, _register, _writing = (
-    checked_objects.pieces,  # type: ignore[attr-defined]  # replaced where it is used
+    pieces,
     ModelRegistry.upload,
     ModelRegistry.register,
     Database.writing,

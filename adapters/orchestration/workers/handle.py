@@ -251,5 +251,5 @@ async def _gone(process: subprocess.Popen[bytes], within_s: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
     # Polling needs no SIGCHLD handler, no watcher thread and no particular loop; it takes one or two rounds.
-    while process.poll() is None and loop.time() < until:  # noqa: ASYNC110
+    while process.poll() is None and loop.time() < until:  # noqa: ASYNC110 - a process has no event
         await asyncio.sleep(_REAP_EVERY_S)

@@ -139,7 +139,7 @@ async def test_fifty_concurrent_records_all_count(history: FindingHistory) -> No
 
 class HistoryMachine(StoreMachine):
     context = "analysis"
-    moments = st.datetimes(datetime(2026, 3, 9), datetime(2026, 3, 12), timezones=st.just(UTC))  # noqa: DTZ001
+    moments = st.datetimes(datetime(2026, 3, 9), datetime(2026, 3, 12), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds it
     counts = st.dictionaries(st.sampled_from(["pii.email", "pii.phone", "hate.speech", "Z.a"]), st.integers(0, 3))
     entries = st.builds(HistoryEntry, TENANTS, st.sampled_from([f"r{n}" for n in range(12)]), moments, counts)
 

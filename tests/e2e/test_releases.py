@@ -172,7 +172,7 @@ def test_an_experiment_goes_through_its_life_by_http(served: Server) -> None:
 def test_the_command_line_takes_the_same_steps(served: Server, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text(
-        "mode: blue_green\nkind: schema\nbaseline: v1\ncandidate: v2\n"
+        "mode: blue_green\nkind: prompt\nbaseline: v1\ncandidate: v2\n"
         f"evaluation:\n  digest: {DIGEST}\n  figures: {{level2_accuracy: 0.9}}\n"
     )
     made = told(served, "releases", "start", file, "--as", "anna")

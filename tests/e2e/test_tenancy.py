@@ -43,7 +43,11 @@ PUBLIC_BY_ID = {
 }
 BUDGET = {("put", "/v1/costs/budget"), ("delete", "/v1/costs/budget")}
 BESIDE = {place for place in OPERATIONS if place[1].startswith(tuple(TESTED_BESIDE))}
-RELEASES = sorted(place for place in OPERATIONS if place[1].startswith(("/v1/releases", "/v1/experiments")))
+RELEASES = sorted(
+    place
+    for place in OPERATIONS
+    if place[1].startswith(("/v1/releases", "/v1/experiments")) or place[1].endswith("/versions/{major}:deploy")
+)
 REGISTRY = sorted(place for place in OPERATIONS if "/detectors" in place[1] and place != ("get", "/v1/detectors"))
 OPERATORS = {*RELEASES, *REGISTRY}
 BY_ID = sorted(place for place in OPERATIONS if "{" in place[1] and place not in {*OPERATORS, *BESIDE, *PUBLIC_BY_ID})
@@ -191,7 +195,7 @@ def test_only_the_operator_registers_reads_or_alters_detectors(house: House) -> 
 
 def test_only_the_operator_may_use_releases(house: House) -> None:
     for place in RELEASES:
-        refused = sent(house.beta, place, {"id": "release_nobody"})
+        refused = sent(house.beta, place, {"id": "release_nobody", "model": "MappingResponse", "major": "1"})
         assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
 
 

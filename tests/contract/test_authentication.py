@@ -115,7 +115,7 @@ async def test_whom_a_request_is_passed_on_for_is_believed_of_the_link_alone(ide
     believed = await door.authenticate(request(f"Bearer {SECRET}", acting_for=claimed))
     assert (believed.tenant_id, believed.name, believed.over_link) == ("globex", "boss", True)
     own = await door.authenticate(request(f"Bearer {key}", acting_for=claimed))
-    assert (own.tenant_id, own.scopes, own.over_link) == ("acme", {Scope.READ}, False)
+    assert (own.tenant_id, own.scopes, own.over_link) == ("acme", frozenset({Scope.READ}), False)
     for authorization in (None, f"Bearer {SECRET}x"):
         with pytest.raises(AuthenticationError):
             await door.authenticate(request(authorization, acting_for=claimed))

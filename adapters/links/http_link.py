@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
+from llama_mapper.adapters.platform.http_steps import heed_status, http_step
 from llama_mapper.domain.contracts.json_form import json_form
 from llama_mapper.domain.kernel.errors import (
     ConfigurationError,
@@ -72,6 +73,7 @@ class HttpLink:
         wrong_link: frozenset[str] = _WRONG_LINK,
     ) -> None:
         self._client = client
+        self._base_url = str(client.base_url)
         self._service = service
         self._timeout_s = timeout_s
         self._wrong_link = wrong_link
@@ -103,16 +105,26 @@ class HttpLink:
         await self._client.aclose()
 
     async def _call(self, method: str, path: str, answer: type[Answer], **arguments: Any) -> Answer:
+        with http_step(method, self._base_url, self._service) as at:
+            response = await self._answered(method, path, arguments)
+            heed_status(at, response.status_code)
+            if response.is_success:
+                return self._read(response, answer)
+            error = self._error(response)
+            at.fail(error.error_code.value)
+            raise error
+
+    async def _answered(self, method: str, path: str, arguments: dict[str, Any]) -> httpx2.Response:
         import httpx2
 
         trace = CURRENT_TRACE.get()
         headers = {"content-type": "application/json"}
         if trace is not None:
-            headers["traceparent"] = trace.traceparent
+            headers |= trace.headers
         try:
             # The client's own timeout bounds each read, so that a service which trickles would never be late.
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.request(method, path, headers=headers, **arguments)
+                return await self._client.request(method, path, headers=headers, **arguments)
         except (TimeoutError, httpx2.TimeoutException) as error:
             message = f"the {self._service} service did not answer in time"
             raise OrchestrationError(message, ErrorCode.REQUEST_TIMEOUT, True) from error
@@ -121,9 +133,6 @@ class HttpLink:
         except httpx2.HTTPError as error:
             message = f"the {self._service} service cannot be reached ({type(error).__name__})"
             raise LinkError(message) from error
-        if response.is_success:
-            return self._read(response, answer)
-        raise self._error(response)
 
     def _read(self, response: httpx2.Response, answer: type[Answer]) -> Answer:
         if _media_type(response) != _JSON:

@@ -68,6 +68,10 @@ class MiniLmEmbeddings:
         """The model and its weights."""
         return self._version
 
+    async def current_version(self) -> str:
+        """The same: weights in this process do not change."""
+        return self._version
+
     @property
     def dimensions(self) -> int:
         """Numbers a vector has."""

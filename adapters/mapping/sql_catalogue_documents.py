@@ -53,6 +53,7 @@ class SqlCatalogueDocuments:
             labels = (await connection.execute(select(REVIEW_LABELS).where(decided).order_by(_LABEL.position))).all()
             vocabularies = await _newest(connection, tenant_id, DocumentKind.VOCABULARY)
             frameworks = await _newest(connection, tenant_id, DocumentKind.FRAMEWORK)
+            settings = await _newest(connection, tenant_id, DocumentKind.SETTINGS)
             both = _DEPLOYMENT.tenant_id.in_((tenant_id, EVERYONE))
             log = (
                 await connection.execute(select(CROSSWALK_DEPLOYMENTS).where(both).order_by(_DEPLOYMENT.number))
@@ -72,6 +73,7 @@ class SqlCatalogueDocuments:
             frameworks=tuple(each for each in map(_document, frameworks) if each.content is not None),
             own_deployments=tuple(_deployment(row) for row in log if row.tenant_id == tenant_id),
             everyones_deployments=tuple(_deployment(row) for row in log if row.tenant_id == EVERYONE),
+            settings=next((each for each in map(_document, settings) if each.content is not None), None),
         )
 
     async def document(

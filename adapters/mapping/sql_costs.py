@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from llama_mapper.adapters.mapping.tables import COST_ALERTS, COST_BATCHES, COST_BUDGETS, COSTS
+from llama_mapper.adapters.mapping.tables import (
+    COST_ALERTS,
+    COST_BATCHES,
+    COST_BUDGETS,
+    COST_RECOMMENDATIONS,
+    COSTS,
+    MAPPING_USES,
+)
 from llama_mapper.adapters.platform.database import Database
+from llama_mapper.domain.contracts.cost_optimisation import StoredRecommendation
 from llama_mapper.domain.contracts.costs import BudgetPeriod, BudgetRequest, CostAlert
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 from llama_mapper.domain.mapping.costs.ports import StoredBudget
-from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey, date_of, number_of
+from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey, date_of, day_of, number_of
+from llama_mapper.domain.mapping.costs.uses import Use, UseKey, UseKind
 
 _KEPT_DAYS = 2
 """Days after which nobody sends a batch again."""
 
+_NO_USES: Mapping[UseKey, int] = {}
 _AMOUNTS = ("calls", "labels", "prompt_tokens", "completion_tokens", "nanodollars", "compute_us")
 
 
@@ -26,9 +37,11 @@ class SqlCostLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, batch: str, tenant_id: str, amounts: Mapping[SpendingKey, Amount]) -> None:
-        """Add a tenant's amounts to what is there, all or none. The same batch added again changes nothing."""
-        if not amounts:
+    async def add(
+        self, batch: str, tenant_id: str, amounts: Mapping[SpendingKey, Amount], uses: Mapping[UseKey, int] = _NO_USES
+    ) -> None:
+        """Add a tenant's amounts and uses to what is there, all or none. A batch added again changes nothing."""
+        if not amounts and not uses:
             return
         rows = [
             {
@@ -39,11 +52,28 @@ class SqlCostLedger:
             }
             for key in sorted(amounts)  # in one order for everybody, so that nobody waits for another's rows
         ]
-        day = max(key.day for key in amounts)
+        used = [
+            {
+                "tenant_id": tenant_id,
+                "day": key.day,
+                "strategy": key.use.strategy.value,
+                "kind": key.use.kind.value,
+                "stage": key.use.stage.value,
+                "bucket": key.use.bucket,
+                "labels": uses[key],
+            }
+            for key in sorted(uses)
+        ]
+        day = max([key.day for key in amounts] + [key.day for key in uses])
         insert = self._insert(COSTS)
         upsert = insert.on_conflict_do_update(
             index_elements=[COSTS.c.tenant_id, COSTS.c.day, COSTS.c.source],
             set_={name: COSTS.c[name] + insert.excluded[name] for name in _AMOUNTS},
+        )
+        use = self._insert(MAPPING_USES)
+        add_uses = use.on_conflict_do_update(
+            index_elements=list(MAPPING_USES.primary_key),
+            set_={"labels": MAPPING_USES.c.labels + use.excluded.labels},
         )
         known = self._insert(COST_BATCHES).on_conflict_do_nothing().returning(COST_BATCHES.c.batch)
         forget = delete(COST_BATCHES).where(
@@ -53,7 +83,10 @@ class SqlCostLedger:
             new = (await connection.execute(known, {"tenant_id": tenant_id, "batch": batch, "day": day})).all()
             if not new:
                 return
-            await connection.execute(upsert, rows)
+            if rows:
+                await connection.execute(upsert, rows)
+            if used:
+                await connection.execute(add_uses, used)
             await connection.execute(forget)
 
     async def spending(self, tenant_id: str, first_day: int, last_day: int) -> Mapping[SpendingKey, Amount]:
@@ -63,6 +96,21 @@ class SqlCostLedger:
             rows = (await connection.execute(own)).mappings().all()
         return {
             SpendingKey(tenant_id, row["day"], row["source"]): Amount(**{name: row[name] for name in _AMOUNTS})
+            for row in rows
+        }
+
+    async def uses(self, tenant_id: str, first_day: int, last_day: int) -> Mapping[UseKey, int]:
+        """How a tenant's labels were answered in a span of days, both ends included."""
+        own = select(MAPPING_USES).where(
+            MAPPING_USES.c.tenant_id == tenant_id, MAPPING_USES.c.day.between(first_day, last_day)
+        )
+        async with self._database.reading(tenant_id) as connection:
+            rows = (await connection.execute(own)).all()
+        return {
+            UseKey(
+                row.day,
+                Use(MappingStrategy(row.strategy), UseKind(row.kind), MappingStage(row.stage), row.bucket),
+            ): row.labels
             for row in rows
         }
 
@@ -132,6 +180,33 @@ class SqlCostLedger:
             )
             for row in rows
         ]
+
+    async def recommend(self, tenant_id: str, told: StoredRecommendation) -> bool:
+        """Keep a recommendation; False if one of the same day (UTC) is there already."""
+        row = {"tenant_id": tenant_id, "day": day_of(told.at), "recommendation": told.model_dump_json()}
+        insert = self._insert(COST_RECOMMENDATIONS).on_conflict_do_nothing().returning(COST_RECOMMENDATIONS.c.day)
+        async with self._database.writing(tenant_id) as connection:
+            return bool((await connection.execute(insert, row)).all())
+
+    async def applied(self, tenant_id: str, told: StoredRecommendation) -> None:
+        """Note which version of the settings the recommendation of its day became."""
+        own = (COST_RECOMMENDATIONS.c.tenant_id == tenant_id) & (COST_RECOMMENDATIONS.c.day == day_of(told.at))
+        async with self._database.writing(tenant_id) as connection:
+            await connection.execute(
+                update(COST_RECOMMENDATIONS).where(own).values(recommendation=told.model_dump_json())
+            )
+
+    async def recommendations(self, tenant_id: str, limit: int) -> Sequence[StoredRecommendation]:
+        """Recommendations of a tenant, newest first."""
+        own = (
+            select(COST_RECOMMENDATIONS.c.recommendation)
+            .where(COST_RECOMMENDATIONS.c.tenant_id == tenant_id)
+            .order_by(COST_RECOMMENDATIONS.c.day.desc())
+            .limit(limit)
+        )
+        async with self._database.reading(tenant_id) as connection:
+            rows = (await connection.execute(own)).scalars().all()
+        return [StoredRecommendation.model_validate_json(row) for row in rows]
 
     def _insert(self, table: Table) -> Any:
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)

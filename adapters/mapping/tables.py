@@ -150,6 +150,28 @@ COST_ALERTS = Table(
     Column("limit_usd", Float, nullable=False),
 )
 
+MAPPING_USES = Table(
+    "mapping_uses",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("strategy", ExactText, primary_key=True),
+    Column("kind", ExactText, primary_key=True),
+    Column("stage", ExactText, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("labels", BigInteger, nullable=False),
+)
+"""How many labels were answered by which stage with which confidence (in hundredths) on a day; never which."""
+
+COST_RECOMMENDATIONS = Table(
+    "cost_recommendations",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("recommendation", Text, nullable=False),
+)
+"""What the optimiser recommended, one a day. JSON."""
+
 MODEL_VERSIONS = Table(
     "model_versions",
     METADATA,
@@ -275,3 +297,78 @@ TRAINING_AGENDA = Table(
 )
 """Training jobs that have not ended: ids and times only. It is read to learn the tenant, so that row-level security
 cannot apply. Owner and lease are null where nobody holds the job."""
+
+MONITORING_WINDOWS = Table(
+    "monitoring_windows",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("width", BigInteger, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("writer", ExactText, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("counts", ExactText, nullable=False),
+)
+"""What a writer has counted of a window so far, as JSON; a later `sequence` takes an earlier one's place. `width` is in
+seconds, `start` in seconds since 1970-01-01, UTC."""
+
+MONITORING_REFERENCES = Table(
+    "monitoring_references",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", ExactText, nullable=False),
+)
+
+MONITORING_ALERTS = Table(
+    "monitoring_alerts",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("kind", ExactText, primary_key=True),
+    Column("subject", ExactText, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+)
+
+MONITORING_MARKS = Table(
+    "monitoring_marks",
+    METADATA,
+    Column("tenant_id", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("value", ExactText, nullable=False),
+    Column("is_first", Boolean, nullable=False),
+)
+"""What ran since when: versions, and digests of settings. It only grows; its rows are everyone's."""
+
+SERVER_STEPS = Table(
+    "model_server_steps",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("of", BigInteger, nullable=False),
+    Column("server", ExactText, nullable=False),
+    Column("model", ExactText, nullable=False),
+    Column("action", ExactText, nullable=False),
+    Column("state", ExactText, nullable=False),
+    Column("code", ExactText, nullable=False),
+    Column("who", ExactText, nullable=False),
+    Column("door", ExactText, nullable=False),
+    Column("keyless", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", ExactText, nullable=False),
+    Index("model_server_steps_server", "server", "number"),
+)
+"""One row a step, of no tenant, never changed: when it is begun, and with `of` pointing there when it has ended."""
+
+MODEL_USES = Table(
+    "model_uses",
+    METADATA,
+    Column("process", ExactText, primary_key=True),
+    Column("name", ExactText, primary_key=True),
+    Column("version", ExactText, primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+)
+"""Which versions of the installation's models a running process answers with, and when it last said so."""

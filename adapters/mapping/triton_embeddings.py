@@ -13,6 +13,7 @@ from llama_mapper.adapters.mapping.generation.triton_connection import TritonAdd
 from llama_mapper.adapters.mapping.generation.triton_tensors import array_of
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.generation.faults import serving_error
+from llama_mapper.domain.mapping.generation.ports import GenerationFault
 
 _TOGETHER = 64
 """Texts of one request: the largest batch that deploy/triton's configuration admits."""
@@ -25,9 +26,11 @@ class TritonEmbeddings:
     """
 
     def __init__(
-        self, connection: TritonConnection, model: str, version: str, dimensions: int, concurrency: int
+        self, connection: TritonConnection, model: str, number: str, version: str, dimensions: int, concurrency: int
     ) -> None:
-        self._connection, self._model, self._version, self._dimensions = connection, model, version, dimensions
+        self._connection, self._model, self._dimensions = connection, model, dimensions
+        # Each request names the number, so that vectors of other weights never come unnoticed.
+        self._number, self._version = number, version
         self._free = asyncio.Semaphore(concurrency)
 
     @classmethod
@@ -40,26 +43,26 @@ class TritonEmbeddings:
         """
         connection, name = TritonConnection(address), f"triton/{model}"
         try:
-            async with bounded(monotonic() + _PROBE_S):
-                told = await connection.client().get_model_metadata(model, headers=connection.headers())
-                config = await connection.client().get_model_config(model, headers=connection.headers())
+            number, version, sizes = await _told(connection, model)
         except Faulty as error:
             await connection.close()
             raise serving_error(name, error.fault) from error
-        sizes = [int(each.shape[-1]) for each in told.outputs if each.name == "embedding"]
-        versions = [each for each in told.versions if each.isdecimal()]
-        if not versions or len(sizes) != 1 or sizes[0] < 1:
+        if len(sizes) != 1 or sizes[0] < 1:
             await connection.close()
             raise ConfigurationError(f"{name} gives no embedding of fixed size")
-        version = max(versions, key=int)
-        release = config.config.parameters["release"].string_value if "release" in config.config.parameters else ""
-        told_version = f"{name}:{version}+{release}" if release else f"{name}:{version}"
-        return cls(connection, model, told_version, sizes[0], concurrency)
+        return cls(connection, model, number, version, sizes[0], concurrency)
 
     @property
     def version(self) -> str:
         """The server's name and number of the model, when it was opened; the configuration's `release` with it."""
         return self._version
+
+    async def current_version(self) -> str:
+        """What the server says now; raise `SERVICE_UNAVAILABLE` or `REQUEST_TIMEOUT`."""
+        try:
+            return (await _told(self._connection, self._model))[1]
+        except Faulty as error:
+            raise serving_error(f"triton/{self._model}", error.fault) from error
 
     @property
     def dimensions(self) -> int:
@@ -91,6 +94,7 @@ class TritonEmbeddings:
             result = await self._connection.client().infer(
                 self._model,
                 [_texts(texts)],
+                model_version=self._number,
                 timeout=max(1, int((until - monotonic()) * 1e6)),
                 client_timeout=max(0.0, until - monotonic()),
                 headers=self._connection.headers(),
@@ -106,6 +110,22 @@ class TritonEmbeddings:
         if not np.all(np.abs(lengths - 1.0) < 1e-3):  # not numbers are not near 1 either
             raise malformed()
         return [array("f", row.tobytes()) for row in told]
+
+
+async def _told(connection: TritonConnection, model: str) -> tuple[str, str, list[int]]:
+    """The newest version's number, the text that names it, and the sizes of what it gives as `embedding`."""
+    async with bounded(monotonic() + _PROBE_S):
+        client, headers = connection.client(), connection.headers()
+        told = await client.get_model_metadata(model, headers=headers)
+        config = await client.get_model_config(model, headers=headers)
+    versions = [each for each in told.versions if each.isdecimal()]
+    if not versions:
+        raise Faulty(GenerationFault.MODEL_NOT_LOADED)
+    number = max(versions, key=int)
+    release = config.config.parameters["release"].string_value if "release" in config.config.parameters else ""
+    named = f"triton/{model}:{number}"
+    sizes = [int(each.shape[-1]) for each in told.outputs if each.name == "embedding"]
+    return number, f"{named}+{release}" if release else named, sizes
 
 
 def _texts(texts: Sequence[str]) -> Any:

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from llama_mapper.adapters.platform.database_errors import translate
 from llama_mapper.adapters.platform.prompt_sqlite import PromptSqlite
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
+from llama_mapper.domain.kernel.trace import SpanKind
+from llama_mapper.domain.kernel.tracing import Step, step
 
 TENANT_SETTING = "llama_mapper.tenant"
 """The PostgreSQL setting that row-level security compares a row's `tenant_id` with."""
@@ -119,9 +121,18 @@ class Database:
     @asynccontextmanager
     async def writing(self, tenant_id: str | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction to write in: committed at the end of the block, undone if the block raises."""
-        async with self._transaction(self._writers, tenant_id) as connection:
-            yield connection
+        with self.step("write"):
+            async with self._transaction(self._writers, tenant_id) as connection:
+                yield connection
         self._changes += 1
+
+    def step(self, operation: str, table: str | None = None) -> Step:
+        """A step of the current trace, named as OpenTelemetry names what is asked of a database."""
+        at = step(operation, table or self.context, SpanKind.CLIENT)
+        if at:
+            at.set({"db.system.name": "sqlite" if self.is_sqlite else "postgresql", "db.namespace": self.context})
+            at.set({"db.operation.name": operation} if table is None else _on(operation, table))
+        return at
 
     async def act_for(self, connection: AsyncConnection, tenant_id: str) -> None:
         """Turn the rest of the transaction, or what follows until the next call, to a tenant's rows."""
@@ -240,6 +251,10 @@ class Database:
                 raise ConfigurationError(
                     "the database role is a superuser or bypasses row-level security; tenants would not be isolated"
                 )
+
+
+def _on(operation: str, table: str) -> dict[str, str]:
+    return {"db.operation.name": operation, "db.collection.name": table}
 
 
 class _translated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -35,7 +36,8 @@ class GroupWriter(Generic[Item, Outcome]):
             queue.append((item, future))
         else:
             queue = self._waiting[key] = [(item, future)]
-            task = loop.create_task(self._drain(key, queue))
+            # Whoever came first is not to have all that others bring in its trace.
+            task = loop.create_task(self._drain(key, queue), context=contextvars.Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await future

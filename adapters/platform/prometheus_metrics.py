@@ -71,6 +71,18 @@ class PrometheusMetrics:
         self._mapping_tokens = Counter(
             "llama_mapper_mapping_tokens", "Tokens that mapping models counted.", ("stage", "kind"), registry=registry
         )
+        self._mapping_cost = Counter(
+            "llama_mapper_mapping_stage_cost_usd",
+            "US dollars for the models of a mapping stage, by the set prices.",
+            ("stage",),
+            registry=registry,
+        )
+        self._wrong_answers = Counter(
+            "llama_mapper_mapping_wrong_answers",
+            "Answers of models outside their grammar or off the choices; each is asked once more.",
+            ("model",),
+            registry=registry,
+        )
         self._mapped = lru_cache(maxsize=16)(mapped.labels)
         self._asked = lru_cache(maxsize=16)(asked.labels)
         self._asked_seconds = lru_cache(maxsize=16)(asked_seconds.labels)
@@ -146,6 +158,14 @@ class PrometheusMetrics:
     def on_stage_fault(self, stage: str, fault: str, labels: int) -> None:
         """Count labels for which a mapping stage could not try."""
         self._mapping_faults.labels(stage, fault).inc(labels)
+
+    def on_stage_cost(self, stage: str, usd: float) -> None:
+        """Add what a call of a mapping stage cost."""
+        self._mapping_cost.labels(stage).inc(usd)
+
+    def on_wrong_answer(self, model: str) -> None:
+        """Count an answer of a mapping model that was none of its choices."""
+        self._wrong_answers.labels(model).inc()
 
     def on_job_ended(self, kind: str, status: str) -> None:
         """Count a job that has ended."""

@@ -73,6 +73,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="of the run, for whoever wants to see; default: a temporary one")
     parser.add_argument("--start-limit", type=float, default=180.0, help="seconds until everything must be loaded")
     parser.add_argument("--exit-limit", type=int, default=5, help="seconds for requests under way when it is stopped")
+    own = "another option of tritonserver: grpc-use-ssl=true; may be repeated"
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=own)
     parser.add_argument("--log", action="store_true", help="show the server's own messages, not only its errors")
     return parser.parse_args()
 
@@ -150,6 +152,7 @@ def started(
         *(f"--load-model={name}" for name in wanted),
         f"--log-info={'true' if options.log else 'false'}",
         f"--exit-timeout-secs={options.exit_limit}",
+        *(f"--{option}" for option in options.option),
     ]
     python = Path(sys.executable)
     environment = os.environ | {

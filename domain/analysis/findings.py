@@ -43,8 +43,8 @@ class Reading:
     identity: str | None
 
 
-Meanings = Callable[[str, str, str, str | None], Meaning]
-"""Vendor, version, label and the finding's own category → meaning."""
+Meanings = Callable[[str, str, str, str | None, str | None], Meaning]
+"""Vendor, version, label, the finding's own category and what the tenant says that the label means → meaning."""
 
 
 def worst(severities: Iterable[Severity]) -> Severity:
@@ -62,7 +62,9 @@ def meanings_of(catalogue: CatalogueView, *, remembered: int = 8192) -> Meanings
     unknown = Meaning((), None, Severity.LOW, known=False)
 
     @lru_cache(maxsize=remembered)
-    def meaning(vendor: str, vendor_version: str, label: str, category: str | None) -> Meaning:
+    def meaning(vendor: str, vendor_version: str, label: str, category: str | None, meant: str | None) -> Meaning:
+        if meant is not None and (severity := catalogue.categories.get(category_of(meant))) is not None:
+            return Meaning((meant,), category_of(meant), severity, known=True)
         match = catalogue.match(vendor, vendor_version, label)
         if match is not None:
             labels = (match.canonical, *(also for also in match.also if also != match.canonical))
@@ -94,6 +96,7 @@ def attribute(response: OrchestrationResponse) -> tuple[AttributedFinding, ...]:
             message=finding.message,
             below_threshold=finding.below_threshold,
             declared=finding.declared,
+            meant=finding.meant,
             digest=finding.digest,
             detector=result.detector,
             vendor=result.vendor,
@@ -117,7 +120,7 @@ def read(findings: Sequence[AttributedFinding], meanings: Meanings) -> tuple[Rea
     for finding in findings:
         if not finding.upheld:
             continue
-        meaning = meanings(finding.vendor, finding.vendor_version, finding.label, finding.category)
+        meaning = meanings(finding.vendor, finding.vendor_version, finding.label, finding.category, finding.meant)
         if meaning.category == NON_FINDINGS:
             continue
         identity = finding.digest

@@ -29,7 +29,7 @@ def quality_metrics(
 ) -> QualityMetrics:
     """Measure one analysis; `consistency` is that of the tenant's history, None where there is too little."""
     summary = response.aggregation_summary
-    known = sum(1 for f in findings if meanings(f.vendor, f.vendor_version, f.label, f.category).known)
+    known = sum(1 for f in findings if meanings(f.vendor, f.vendor_version, f.label, f.category, f.meant).known)
     score = quality_score(
         response.coverage_achieved,
         summary.detectors_succeeded / summary.detectors_selected if summary.detectors_selected else 0.0,

@@ -28,6 +28,7 @@ from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
 from llama_mapper.domain.contracts.catalogue import CatalogueView, FrameworkEdition
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
+from llama_mapper.domain.kernel.tracing import step
 
 MAX_WINDOW_DAYS = 90
 
@@ -87,6 +88,18 @@ class AnalysisService:
 
     async def analyze(self, request: AnalysisRequest) -> AnalysisResponse:
         """See `AnalysisApi.analyze`; raise `TENANT_MISMATCH` if the orchestration response is another tenant's."""
+        with step("analyze") as at:
+            response = await self._analyzed(request)
+            if at:
+                at.set(
+                    {
+                        "llama_mapper.analysis.type": request.analysis_type.value,
+                        "llama_mapper.findings": len(response.findings),
+                    }
+                )
+        return response
+
+    async def _analyzed(self, request: AnalysisRequest) -> AnalysisResponse:
         started = time.perf_counter()
         response, tenant_id, wanted = request.orchestration_response, request.tenant_id, request.analysis_type
         if tenant_id is None:

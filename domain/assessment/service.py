@@ -24,6 +24,7 @@ from llama_mapper.domain.contracts.orchestration import OrchestrationApi, Orches
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import ErrorCode, NotFoundError, ServiceError, ValidationError
 from llama_mapper.domain.kernel.ids import new_id
+from llama_mapper.domain.kernel.tracing import step
 
 
 class AssessmentService:
@@ -56,6 +57,13 @@ class AssessmentService:
         `assessment_id` is for who must know the record's id beforehand; a record with it already is `CONFLICT`. If
         such a call is cancelled, it ends only when the record is stored or never will be.
         """
+        with step("assess") as at:
+            record = await self._assessed(request, assessment_id)
+            if at:
+                at.set({"llama_mapper.assessment.id": record.assessment.id})
+        return record
+
+    async def _assessed(self, request: AssessmentRequest, assessment_id: str | None) -> AssessmentRecord:
         tenant_id = request.tenant_id
         if tenant_id is None:
             raise ValidationError("an assessment needs a tenant")
@@ -74,12 +82,16 @@ class AssessmentService:
                 output_format=request.output_format,
                 frameworks=request.frameworks,
                 tenant_id=tenant_id,
+                strategy=request.strategy,
+                min_confidence=request.min_confidence,
+                policy_terms=orchestrated.policy.plan.mapping,
             )
         )
         labelled = perf_counter()
         save = self._store.save if assessment_id is None else self._save_to_the_end
         assessment_id = assessment_id or new_id("asm")
-        envelope = seal(evidence_document(assessment_id, created_at, orchestrated, analysed, mapped), self._signer)
+        with step("sign"):
+            envelope = seal(evidence_document(assessment_id, created_at, orchestrated, analysed, mapped), self._signer)
         sealed = perf_counter()
         assessment = Assessment(
             id=assessment_id,

@@ -14,10 +14,11 @@ from llama_mapper.domain.contracts.base import (
     FrameworkRef,
     Identifier,
     Milliseconds,
+    Score,
     TenantId,
     VersionInfo,
 )
-from llama_mapper.domain.contracts.mapping import MappingResponse, OutputFormat
+from llama_mapper.domain.contracts.mapping import MappingResponse, MappingStrategy, OutputFormat
 from llama_mapper.domain.contracts.orchestration import OrchestrationRequest, OrchestrationResponse, Redacted, Verdict
 
 EVIDENCE_PAYLOAD_TYPE = "application/vnd.llama-mapper.evidence.v1+json"
@@ -29,6 +30,11 @@ class AssessmentRequest(OrchestrationRequest):
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     """`soc2`, `iso27001:2013` …; empty means every framework of the catalogue in its default edition."""
     output_format: OutputFormat = OutputFormat.FULL_RECORD
+    strategy: MappingStrategy | None = None
+    """Who is asked about labels that the catalogue does not know; null: as the policy says, else the tenant's settings,
+    else the installation."""
+    min_confidence: Score | None = None
+    """Labels mapped with less confidence abstain; null as above."""
 
 
 class EvidenceSignature(Contract):

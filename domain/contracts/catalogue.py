@@ -127,6 +127,28 @@ class CatalogueView(Protocol):
         ...
 
 
+class TenantView(Protocol):
+    """The catalogue as one tenant sees it, and the version of its own words in it; null where it has none."""
+
+    @property
+    def catalogue(self) -> CatalogueView:
+        """Under the tenant's own words."""
+        ...
+
+    @property
+    def overlay_version(self) -> str | None:
+        """As records name it."""
+        ...
+
+
+class TenantViews(Protocol):
+    """What tenants say of labels, for those who read labels before the mapping does."""
+
+    async def view_of(self, tenant_id: str) -> TenantView:
+        """The tenant's view, at most a few seconds old; raise a `ServiceError` where that cannot be told."""
+        ...
+
+
 def category_of(canonical: str) -> str:
     """The risk category (level 2) of a canonical label of level 2 or 3."""
     parts = canonical.split(".", 2)

@@ -178,6 +178,9 @@ class SubjectReport(Contract):
     """One method."""
 
     name: SubjectName
+    version: ShortText | None = None
+    """What exactly was put to the test where that is not the service's version alone: a model, its version, and how it
+    is asked."""
     price: TokenPrice
     slices: dict[EvaluationSlice, SliceFigures] = Field(max_length=8)
     fit_seconds: _Seconds

@@ -25,6 +25,9 @@ from llama_mapper.domain.contracts.base import (
     VersionInfo,
     VersionText,
 )
+from llama_mapper.domain.contracts.mapping_terms import AppliedTerms, MappingTerms
+from llama_mapper.domain.contracts.mapping_terms import MappingStage as MappingStage
+from llama_mapper.domain.contracts.mapping_terms import MappingStrategy as MappingStrategy
 
 LABELS_PER_CALL = 10_000
 
@@ -35,35 +38,6 @@ class OutputFormat(StrEnum):
     FULL_RECORD = "full_record"
     TAXONOMY_ONLY = "taxonomy_only"
     FRAMEWORK_VIEW = "framework_view"
-
-
-class MappingStage(StrEnum):
-    """Which stage answered for a label."""
-
-    CATALOGUE_EXACT = "catalogue_exact"
-    CATALOGUE_NORMALISED = "catalogue_normalised"
-    DECLARED = "declared"
-    """By what the detector's registration says of its own label."""
-    OVERLAY = "overlay"
-    """By what the tenant's reviewers or the tenant's own vocabulary say."""
-    LEXICAL = "lexical"
-    """By likeness of words to known labels, names and definitions."""
-    EMBEDDING = "embedding"
-    """By likeness of meaning, as an embedding model sees it."""
-    MODEL = "model"
-    """By a language model bound to the taxonomy."""
-    ABSTAINED = "abstained"
-
-
-class MappingStrategy(StrEnum):
-    """Who is asked about labels that the catalogue does not know. What it knows is always answered by it."""
-
-    CASCADE = "cascade"
-    """The likeness of words and meanings first; a model only for what that leaves unsure."""
-    MODEL_FIRST = "model-first"
-    """A model first; likeness for what it leaves unsure."""
-    CATALOGUE_ONLY = "catalogue-only"
-    """Nobody: such labels abstain."""
 
 
 class ReviewStatus(StrEnum):
@@ -97,10 +71,10 @@ class LabelMappingRequest(Contract):
     """Frameworks whose controls to name; empty means every framework in its default edition."""
     tenant_id: TenantId | None = None
     strategy: MappingStrategy | None = None
-    """Null means: as the installation is set."""
+    """Null means: as the tenant's settings say, else as the installation is set."""
     min_confidence: Score | None = None
-    """Answers with less confidence abstain, those of the catalogue too. Null means: the installation's threshold, for
-    what the catalogue does not know."""
+    """Answers with less confidence abstain, those of the catalogue too. Null means: as the tenant's settings say, else
+    the installation's threshold, for what the catalogue does not know."""
 
 
 class LabelSuggestion(Contract):
@@ -130,7 +104,8 @@ class MappedLabel(Contract):
     suggestions: Annotated[tuple[LabelSuggestion, ...], Field(max_length=3)] = ()
     """Of an abstention: what might be right, likeliest first."""
     faults: Annotated[tuple[ShortText, ...], Field(max_length=8)] = ()
-    """Stages that could not try, each as `stage: reason`; never a part of the label."""
+    """Stages that could not try, each as `stage: reason`, and with the reason `not_calibrated` those whose candidates
+    counted for little because nobody has measured them; never a part of the label."""
     controls: dict[FrameworkRef, tuple[ControlId, ...]] = Field(default_factory=dict, max_length=32)
     """`framework:edition` → control ids."""
     instead_of: CanonicalId | None = None
@@ -154,6 +129,8 @@ class LabelMappingResponse(Contract):
     """What models read and wrote for this answer; null where none was asked."""
     provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)] = ()
     """The stages after the catalogue that were asked."""
+    terms: AppliedTerms | None = None
+    """How the labels were mapped and who said so; null where all was as the installation is set."""
 
 
 class MappingRequest(Contract):
@@ -164,10 +141,12 @@ class MappingRequest(Contract):
     frameworks: Annotated[tuple[FrameworkRef, ...], Field(max_length=32)] = ()
     tenant_id: TenantId | None = None
     strategy: MappingStrategy | None = None
-    """Null means: as the installation is set."""
+    """Null means: as the policy says, else the tenant's settings, else the installation."""
     min_confidence: Score | None = None
-    """Answers with less confidence abstain, those of the catalogue too. Null means: the installation's threshold, for
-    what the catalogue does not know."""
+    """Answers with less confidence abstain, those of the catalogue too. Null means: as the policy says, else the
+    tenant's settings, else the installation's threshold, for what the catalogue does not know."""
+    policy_terms: MappingTerms | None = None
+    """What the policy that judged the content says of its mapping; this request's own words stand over it."""
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 
@@ -229,6 +208,8 @@ class MappingResponse(Contract):
     processing_time_ms: Milliseconds
     cost_metrics: CostMetrics
     provenance: Annotated[tuple[ProvenanceEntry, ...], Field(max_length=64)]
+    terms: AppliedTerms | None = None
+    """How the labels were mapped and who said so; null where all was as the installation is set."""
 
 
 class FrameworkInfo(Contract):

@@ -26,6 +26,7 @@ from llama_mapper.domain.contracts.base import (
     VersionInfo,
     VersionText,
 )
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 
 
 class ProcessingMode(StrEnum):
@@ -242,6 +243,8 @@ class Finding(Contract):
     """Whether the policy wants a higher score for this label: reported, and counted for nothing."""
     declared: CanonicalId | None = None
     """What the detector's registration says that the label means, where the catalogue does not know the label."""
+    meant: CanonicalId | None = None
+    """What the tenant's own vocabulary or its reviewers say that the label means; null where they say nothing of it."""
     digest: Annotated[str, Field(pattern=r"^hmac-sha256:[0-9a-f]{64}$")] | None = None
     """HMAC-SHA-256 of the matched text under the tenant's key; equal text gives equal digests within a tenant."""
 
@@ -339,6 +342,8 @@ class RoutingPlan(Contract):
     """Those of the above that are reported and not enforced."""
     redaction: dict[Annotated[str, Field(max_length=128)], RedactionStyle] = Field(default_factory=dict, max_length=128)
     """How findings are replaced where the verdict is `redact`: by risk category, domain (`pii.*`) or `*`."""
+    mapping: MappingTerms | None = None
+    """What the policy says of how the labels found are mapped; null where it says nothing."""
 
 
 class PolicyLevel(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, JsonValue
 
-from llama_mapper.domain.contracts.base import Contract, Count, Identifier, ShortText
+from llama_mapper.domain.contracts.base import Contract, Count, Identifier, ShortText, VersionText
 
 FAULTS_TOLD = 200
 
@@ -77,11 +77,16 @@ class ValidationReport(Contract):
     warnings: Count
     taxonomy_version: Identifier
     """The catalogue that it was checked with."""
+    vocabulary_version: Identifier | None = None
+    crosswalk_version: VersionText | None = None
+    """Of an answer the one that it names, if that is deployed for the tenant; else the one that most requests get."""
+    overlay_version: VersionText | None = None
+    """Of the tenant's own words that took part; null where it has none."""
 
 
 class ValidationApi(Protocol):
-    """Checks documents. Nothing of a document is kept."""
+    """Checks documents with the catalogue as a tenant sees it. Nothing of a document is kept."""
 
-    def validate(self, query: ValidationQuery) -> ValidationReport:
+    async def validate(self, tenant_id: str, query: ValidationQuery) -> ValidationReport:
         """What is wrong with the document; raise `SCHEMA_UNKNOWN` or `INVALID_REQUEST` for a schema not served."""
         ...

@@ -25,6 +25,11 @@ Answers = Mapping[LabelKey, CascadeAnswer]
 """What the stages after the catalogue answered."""
 
 _NO_ANSWERS: Answers = {}
+
+Thresholds = Mapping[MappingStage, float]
+"""Stage → the least confidence of its answers; a stage that is not there takes what it is given."""
+
+_NO_THRESHOLDS: Thresholds = {}
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -57,11 +62,11 @@ def map_findings(
     findings: Sequence[AttributedFinding],
     editions: EditionSet,
     answers: Answers = _NO_ANSWERS,
-    min_confidence: float | None = None,
+    thresholds: Thresholds = _NO_THRESHOLDS,
 ) -> MappedFindings:
     """Map each distinct vendor label of the findings once. Findings that were not upheld are only in `labels`.
 
-    `answers` are for labels that the catalogue does not know; answers with less than `min_confidence` abstain.
+    `answers` are for labels that the catalogue does not know; an answer with less than its stage's threshold abstains.
     """
     if not findings:
         return NOTHING_MAPPED
@@ -86,8 +91,8 @@ def map_findings(
         mapped = _mapped(catalogue, *key, score, editions, declared.get(key))
         if mapped.canonical is None and answers:
             mapped = answered(mapped, answers.get(LabelKey(*key)), editions)
-        if min_confidence is not None:
-            mapped = sure_enough(mapped, min_confidence)
+        if thresholds:
+            mapped = sure_enough(mapped, thresholds)
         labels.append(mapped)
         if mapped.canonical is None:
             unknown.append(UnknownLabel(*key, times[key], _suggested(mapped)))
@@ -140,9 +145,9 @@ def answered(mapped: MappedLabel, answer: CascadeAnswer | None, editions: Editio
     )
 
 
-def sure_enough(mapped: MappedLabel, min_confidence: float) -> MappedLabel:
-    """The answer, or an abstention that suggests it where it is less sure than asked."""
-    if mapped.canonical is None or mapped.confidence >= min_confidence:
+def sure_enough(mapped: MappedLabel, thresholds: Thresholds) -> MappedLabel:
+    """The answer, or an abstention that suggests it where it is less sure than asked of its stage."""
+    if mapped.canonical is None or mapped.confidence >= thresholds.get(mapped.stage, 0.0):
         return mapped
     unsure = LabelSuggestion.model_construct(canonical=mapped.canonical, confidence=mapped.confidence)
     return mapped.model_copy(

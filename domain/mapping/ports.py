@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from llama_mapper.domain.contracts.mapping import ReviewPage, ReviewStatus
+from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy, ReviewPage, ReviewStatus
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, CascadeTerms
+from llama_mapper.domain.mapping.labels import LabelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,26 @@ class ReviewQueue(Protocol):
 
         Only items of this status and of this vendor, where they are named.
         """
+        ...
+
+
+class UnknownLabels(Protocol):
+    """Answers for labels that the catalogue does not know: a cascade, or one that releases share out."""
+
+    @property
+    def terms(self) -> CascadeTerms:
+        """How labels are asked about where a call says nothing else."""
+        ...
+
+    async def answer(
+        self,
+        labels: Sequence[LabelKey],
+        *,
+        strategy: MappingStrategy | None = None,
+        min_confidence: float | None = None,
+        thresholds: Mapping[MappingStage, float] | None = None,
+        ask_models: bool = True,
+        offline: bool = False,
+    ) -> CascadeAnswers:
+        """See `Cascade.answer`."""
         ...

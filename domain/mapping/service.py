@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
@@ -26,25 +25,43 @@ from llama_mapper.domain.contracts.mapping import (
     ReviewStatus,
     TokenUsage,
 )
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
-from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeAnswers, StageUse
+from llama_mapper.domain.kernel.tracing import Step, step
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
 from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.domain.mapping.ports import ReviewQueue
+from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
+from llama_mapper.domain.mapping.monitoring.observed import Answered, Observed, abstains, answered_by, asked_of
+from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
+from llama_mapper.domain.mapping.releases.routing import SERVED, Served
+from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
+from llama_mapper.domain.mapping.use_counting import uses_of
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
+_NOT_ASKED = CascadeAnswers((), ())
+_NO_KEYS: list[LabelKey] = []
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
 
 TrafficShare = Callable[[str, str, str], int]
 """(tenant, name of what is split, key of the request) → a number from 0 to 99."""
+
+
+StageWarning = Callable[[MappingStage], str | None]
+"""What is to be said of the models behind a stage's answers, if anything."""
+
+
+def no_warning(_: MappingStage) -> str | None:
+    """For installations whose models nobody registers."""
+    return None
 
 
 def no_share(_: str, __: str, ___: str) -> int:
@@ -69,14 +86,19 @@ class MappingService:
         tenants: TenantCatalogues | None = None,
         share: TrafficShare = no_share,
         meter: CostMeter | None = None,
-        cascade: Cascade | None = None,
+        cascade: UnknownLabels | None = None,
         metrics: MappingMetrics | None = None,
         may_ask_models: Callable[[str], bool] | None = None,
+        warning: StageWarning = no_warning,
+        windows: WindowMeter | None = None,
+        *,
+        offline: bool = False,
     ) -> None:
         """Without `tenants` every tenant is answered by the shipped catalogue alone.
 
         `share` gives a number from 0 to 99, always the same for a tenant, a name and a request's key;
-        `may_ask_models` says whether a tenant's budget permits language models.
+        `may_ask_models` says whether a tenant's budget permits language models, `offline` whether the installation
+        asks nothing outside this process. What `warning` says of a stage is on the provenance.
         """
         self._standing = Standing(View(catalogue))
         self._reviews = reviews
@@ -87,36 +109,57 @@ class MappingService:
         self._meter = meter
         self._cascade = cascade
         self._may_ask_models = may_ask_models
+        self._windows = windows
+        self._offline = offline
         self._metrics = metrics or NoMappingMetrics()
+        self._warning = warning
 
     async def map(self, request: MappingRequest) -> MappingResponse:
         """Map the findings of an analysis for `request.tenant_id` (which must be set)."""
+        with step("map") as at:
+            response = await self._mapped(request)
+            if at:
+                at.set(
+                    {
+                        "llama_mapper.labels": response.cost_metrics.resource_utilization.labels,
+                        "llama_mapper.labels.abstained": response.abstentions,
+                    }
+                )
+        return response
+
+    async def _mapped(self, request: MappingRequest) -> MappingResponse:
         started, cpu_started = perf_counter(), thread_time()
         analysis = request.analysis_response
         tenant_id = _required(request.tenant_id)
         if tenant_id != analysis.tenant_id:
             raise AuthorizationError("the analysis belongs to another tenant", ErrorCode.TENANT_MISMATCH)
-        view = await self._view(tenant_id, analysis.request_id)
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, analysis.request_id)
+        terms = self._terms(request.strategy, request.min_confidence, request.policy_terms, standing)
         editions = view.editions.named(request.frameworks)
-        mapped = map_findings(view.catalogue, analysis.findings, editions, min_confidence=request.min_confidence)
-        used: tuple[StageUse, ...] = ()
+        with step("mapping stage", "catalogue") as at:
+            mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
+            if at:
+                _tell(at, view, mapped.labels)
+        keys, found = _NO_KEYS, _NOT_ASKED
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
                 for label in mapped.labels
                 if label.abstained and not label.suggestions
             ]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
-            used = found.used
+            found = await self._ask(Served(tenant_id, analysis.request_id), keys, terms)
             answers = dict(zip(keys, found.answers, strict=True))
-            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, request.min_confidence)
-        self._count(mapped.labels)
+            mapped = map_findings(view.catalogue, analysis.findings, editions, answers, terms.thresholds)
+        used = found.used
+        given = answered_by(mapped.labels)
+        self._count(given)
         form = request.output_format
         wants_frameworks = form is not OutputFormat.TAXONOMY_ONLY
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        self._spent(tenant_id, len(mapped.labels), compute_ms, used)
+        self._spent(tenant_id, terms, given, mapped.labels, keys, found, compute_ms)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -145,43 +188,63 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
-                *_provenance(used),
+                *_provenance(used, self._warning),
             ),
+            terms=terms.applied,
         )
 
     async def map_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
         """Map bare labels for `request.tenant_id` (which must be set), in the order given."""
+        with step("map") as at:
+            response = await self._mapped_labels(request)
+            if at:
+                abstained = sum(mapped.abstained for mapped in response.mappings)
+                at.set({"llama_mapper.labels": len(response.mappings), "llama_mapper.labels.abstained": abstained})
+        return response
+
+    async def _mapped_labels(self, request: LabelMappingRequest) -> LabelMappingResponse:
         started = perf_counter()
         tenant_id = _required(request.tenant_id)
         first = request.labels[0]
-        view = await self._view(tenant_id, f"{first.vendor}/{first.vendor_version or ''}/{first.label}")
+        request_key = f"{first.vendor}/{first.vendor_version or ''}/{first.label}"
+        standing = await self._standing_of(tenant_id)
+        view = self._view(standing, tenant_id, request_key)
+        terms = self._terms(request.strategy, request.min_confidence, None, standing)
         editions = view.editions.named(request.frameworks)
         queries, catalogue = request.labels, view.catalogue
         mappings: list[MappedLabel] = []
-        for start in range(0, len(queries), _LABELS_AT_ONCE):
-            if start:
-                await asyncio.sleep(0)
-            mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
-        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained]
-        used: tuple[StageUse, ...] = ()
+        with step("mapping stage", "catalogue") as at:
+            for start in range(0, len(queries), _LABELS_AT_ONCE):
+                if start:
+                    await asyncio.sleep(0)
+                mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
+            if at:
+                _tell(at, view, mappings)
+        given = answered_by(mappings)
+        unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
+        keys, found = _NO_KEYS, _NOT_ASKED
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
-            found = await self._ask(tenant_id, keys, request.strategy, request.min_confidence)
-            used = found.used
+            found = await self._ask(Served(tenant_id, request_key), keys, terms)
             for number, answer in zip(unknown_at, found.answers, strict=True):
                 mappings[number] = answered(mappings[number], answer, editions)
-        if request.min_confidence is not None:
-            mappings = [sure_enough(mapped, request.min_confidence) for mapped in mappings]
-        self._count(mappings)
-        self._spent(tenant_id, len(mappings), (perf_counter() - started) * 1e3, used)
-        if unknown := unknown_labels(mappings):
+            given = answered_by(map(mappings.__getitem__, unknown_at), besides=given)
+        used = found.used
+        if terms.thresholds:
+            mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
+            given = answered_by(mappings)
+        self._count(given)
+        self._spent(tenant_id, terms, given, mappings, keys, found, (perf_counter() - started) * 1e3)
+        if abstains(given):
+            unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
         return LabelMappingResponse(
             mappings=tuple(mappings),
             version_info=_with_model(view.version_info(self._service_version, editions.text), used),
             processing_time_ms=(perf_counter() - started) * 1e3,
             token_usage=_tokens(used),
-            provenance=_provenance(used),
+            provenance=_provenance(used, self._warning),
+            terms=terms.applied,
         )
 
     async def reviews(
@@ -198,28 +261,69 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
-    def _spent(self, tenant_id: str, labels: int, compute_ms: float, used: Sequence[StageUse]) -> None:
-        if self._meter is None:
-            return
-        self._meter.record(tenant_id, OWN_WORK, Amount(calls=1, labels=labels, compute_us=round(compute_ms * 1e3)))
-        for use in used:
-            for source, amount in use.spent:
-                self._meter.record(tenant_id, source, amount)
-
-    async def _ask(
+    def _spent(
         self,
         tenant_id: str,
+        terms: EffectiveTerms,
+        given: Mapping[Answered, int],
+        mapped: Sequence[MappedLabel],
         keys: Sequence[LabelKey],
+        found: CascadeAnswers,
+        compute_ms: float,
+    ) -> None:
+        """Count a call: what it cost, how it was answered, and what whoever watches is to know."""
+        if self._meter is not None:
+            work = Amount(calls=1, labels=len(mapped), compute_us=round(compute_ms * 1e3))
+            self._meter.record(tenant_id, OWN_WORK, work)
+            for use in found.used:
+                for source, amount in use.spent:
+                    self._meter.record(tenant_id, source, amount)
+            self._meter.use(tenant_id, uses_of(terms.strategy or self._strategy, given, mapped, keys, found))
+        if self._windows is not None:
+            asked = None if found is _NOT_ASKED else asked_of(keys, found)
+            self._windows.record(tenant_id, Observed(given, compute_ms / 1e3, asked))
+
+    async def _ask(self, served: Served, keys: Sequence[LabelKey], terms: EffectiveTerms) -> CascadeAnswers:
+        if self._cascade is None:
+            return _NOT_ASKED
+        permitted = self._may_ask_models is None or self._may_ask_models(served.tenant_id)
+        token = SERVED.set(served)
+        try:
+            return await self._cascade.answer(
+                keys,
+                strategy=terms.said_strategy,
+                thresholds=terms.thresholds,
+                ask_models=permitted,
+                offline=terms.offline,
+            )
+        finally:
+            SERVED.reset(token)
+
+    def _terms(
+        self,
         strategy: MappingStrategy | None,
         min_confidence: float | None,
-    ) -> CascadeAnswers:
-        if self._cascade is None:
-            return CascadeAnswers((), ())
-        permitted = self._may_ask_models is None or self._may_ask_models(tenant_id)
-        return await self._cascade.answer(keys, strategy=strategy, min_confidence=min_confidence, ask_models=permitted)
+        policy: MappingTerms | None,
+        standing: Standing,
+    ) -> EffectiveTerms:
+        """Whose word holds for this request."""
+        asked = None
+        if strategy is not None or min_confidence is not None:
+            asked = MappingTerms(strategy=strategy, min_confidence=min_confidence)
+        elif policy is None and standing.terms is None:
+            return AS_INSTALLED
+        return effective_terms(asked, policy, standing.terms, self._strategy, operator_offline=self._offline)
 
-    def _count(self, mapped: Sequence[MappedLabel]) -> None:
-        for stage, labels in Counter([label.stage for label in mapped]).items():
+    @property
+    def _strategy(self) -> MappingStrategy:
+        """The installation's; without stages nobody is asked about what the catalogue does not know."""
+        return MappingStrategy.CATALOGUE_ONLY if self._cascade is None else self._cascade.terms.strategy
+
+    def _count(self, given: Mapping[Answered, int]) -> None:
+        by_stage: dict[MappingStage, int] = {}
+        for (stage, *_), labels in given.items():
+            by_stage[stage] = by_stage.get(stage, 0) + labels
+        for stage, labels in by_stage.items():
             self._metrics.on_labels_mapped(stage.value, labels)
 
     async def frameworks(self, tenant_id: str) -> FrameworkList:
@@ -241,15 +345,26 @@ class MappingService:
             )
         )
 
-    async def _view(self, tenant_id: str, request_key: str) -> View:
+    def _view(self, standing: Standing, tenant_id: str, request_key: str) -> View:
         """The catalogue that answers this request, with what belongs to it."""
-        standing = await self._standing_of(tenant_id)
         return standing.view(lambda: self._share(tenant_id, _SPLIT_NAME, request_key))
 
     async def _standing_of(self, tenant_id: str) -> Standing:
         if self._tenants is None:
             return self._standing
         return self._tenants.fresh(tenant_id) or await self._tenants.standing(tenant_id)
+
+
+def _tell(at: Step, view: View, mapped: Sequence[MappedLabel]) -> None:
+    versions = view.catalogue.versions
+    at.set(
+        {
+            "llama_mapper.mapping.stage": "catalogue",
+            "llama_mapper.mapping.stage.version": f"{versions.taxonomy}/{versions.vocabulary}",
+            "llama_mapper.labels.asked": len(mapped),
+            "llama_mapper.labels.answered": sum(not label.abstained for label in mapped),
+        }
+    )
 
 
 def _with_model(info: VersionInfo, used: Sequence[StageUse]) -> VersionInfo:
@@ -267,17 +382,22 @@ def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
     )
 
 
-def _provenance(used: Sequence[StageUse]) -> tuple[ProvenanceEntry, ...]:
+def _provenance(used: Sequence[StageUse], warning: StageWarning) -> tuple[ProvenanceEntry, ...]:
     return tuple(
         ProvenanceEntry(
             stage="mapping",
             component=f"{use.stage.value}_stage",
             version=use.version[:128],
             duration_ms=use.seconds * 1e3,
-            detail=f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered",
+            detail=_detail(use, warning(use.stage)),
         )
         for use in used
     )
+
+
+def _detail(use: StageUse, warning: str | None) -> str:
+    asked = f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered"
+    return asked if warning is None else f"{asked}; {warning}"[:512]
 
 
 def _required(tenant_id: str | None) -> str:

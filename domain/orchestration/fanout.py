@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from llama_mapper.domain.contracts.orchestration import DetectorFault, DetectorStatus
+from llama_mapper.domain.kernel.tracing import Step, error_name, step
 from llama_mapper.domain.orchestration.ports import (
     Detector,
     DetectorFailed,
@@ -110,10 +111,31 @@ class FanOut:
 
 async def _ask(call: Call, inquiry: Inquiry) -> Inspection:
     call.asked = monotonic()
-    try:
-        return await call.detector.inspect(inquiry)
-    finally:
-        call.ended = monotonic()
+    with step("detect", call.name) as at:
+        try:
+            answer = await call.detector.inspect(inquiry)
+        except BaseException as error:
+            if at:
+                _tell(at, call, error)
+            raise
+        finally:
+            call.ended = monotonic()
+        if at:
+            _tell(at, call, None)
+    return answer
+
+
+def _tell(at: Step, call: Call, error: BaseException | None) -> None:
+    """What the result will say of the call; one that was given up counts as that, whatever it still says."""
+    status, code = call.status, None if call.fault is None else call.fault.code
+    if call.fault is None and error is not None:
+        if isinstance(error, NoAnswer):
+            status, code = _status_of(error), _code_of(error)
+        else:
+            status, code = DetectorStatus.FAILED, error_name(error)
+    at.set({"llama_mapper.detector.id": call.name, "llama_mapper.detector.status": status.value})
+    if code is not None:
+        at.fail(code)
 
 
 def _forget(task: asyncio.Task[Inspection]) -> None:
@@ -147,6 +169,10 @@ def _status_of(error: NoAnswer) -> DetectorStatus:
     return DetectorStatus.FAILED if isinstance(error, DetectorFailed) else DetectorStatus.UNAVAILABLE
 
 
+def _code_of(error: NoAnswer) -> str:
+    return error.code if isinstance(error.code, str) and _CODE.fullmatch(error.code) else error.default_code
+
+
 def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
     """Read the outcome of a task that ended by itself."""
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -154,8 +180,7 @@ def _settle(task: asyncio.Task[Inspection], call: Call) -> None:
         call.answer = task.result()
     elif isinstance(error, NoAnswer):
         call.status = _status_of(error)
-        code = error.code if isinstance(error.code, str) and _CODE.fullmatch(error.code) else error.default_code
-        call.fault = DetectorFault(code=code, message=_said(error))
+        call.fault = DetectorFault(code=_code_of(error), message=_said(error))
         call.notes = error.notes
     else:
         # Somebody else's exception text may quote the content: its class is all we pass on.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llama_mapper.domain.contracts.catalogue import CatalogueView, category_of
+from llama_mapper.domain.contracts.catalogue import CatalogueView, MatchStage, category_of
 from llama_mapper.domain.contracts.orchestration import Finding, Span
 from llama_mapper.domain.orchestration.conversation import places_of
 from llama_mapper.domain.orchestration.label_screen import LabelScreen
@@ -70,6 +70,7 @@ class FindingReader:
         descriptor: DetectorDescriptor,
         thresholds: Mapping[str, float],
         answer: object,
+        catalogue: CatalogueView | None = None,
     ) -> Reading:
         """The findings of `answer` about `content`, those below their label's threshold marked.
 
@@ -77,7 +78,7 @@ class FindingReader:
         a finite score from 0 to 1. A span that is empty, half given or outside the content is left out and the finding
         stays: what was found is worth more than where. One that crosses messages is a finding in each. A language that
         is not an ISO 639 code is left out. A label that nobody declared and that tells of the content is replaced; see
-        `LabelScreen`.
+        `LabelScreen`. `catalogue` is the tenant's view, where that is not what ships.
         """
         if not isinstance(answer, Inspection):
             raise MalformedAnswer("the answer is not an inspection")
@@ -94,9 +95,10 @@ class FindingReader:
             scored = [scored[at] for at in sorted(strongest)]
         findings, undecided = [], False
         screen: LabelScreen | None = None
+        known = catalogue or self._catalogue
         for score, raw in scored:
             label = raw.label
-            match = self._catalogue.match(descriptor.vendor, descriptor.vendor_version, label)
+            match = known.match(descriptor.vendor, descriptor.vendor_version, label)
             declared = descriptor.vocabulary.get(label) if match is None else None
             if match is None and declared is None and label not in descriptor.labels and label not in thresholds:
                 screen = screen or LabelScreen(tenant_id, content, self._digests)
@@ -119,6 +121,7 @@ class FindingReader:
                         message=message,
                         below_threshold=score < thresholds.get(label, 0.0),
                         declared=declared,
+                        meant=canonical if match is not None and match.stage is MatchStage.OVERLAY else None,
                         digest=digest,
                     )
                 )

@@ -43,10 +43,18 @@ class Judge:
         self._reader = FindingReader(catalogue, digests)
 
     def results(
-        self, tenant_id: str, text: str, turns: tuple[Turn, ...], route: Route, calls: Sequence[Call | None]
+        self,
+        tenant_id: str,
+        text: str,
+        turns: tuple[Turn, ...],
+        route: Route,
+        calls: Sequence[Call | None],
+        catalogue: CatalogueView | None = None,
     ) -> tuple[tuple[DetectorResult, ...], str | None, list[str]]:
         """Each seat's result, in the plan's order; the content's language as the first detector told it; who is
         undecided.
+
+        `catalogue` is the tenant's view, where that is not what ships.
         """
         readings: list[Reading] = []
         language: str | None = None
@@ -54,7 +62,7 @@ class Judge:
             reading = _NOTHING
             if call is not None and call.fault is None:
                 try:
-                    reading = self.reading(tenant_id, text, turns, seat, call)
+                    reading = self.reading(tenant_id, text, turns, seat, call, catalogue)
                 except MalformedAnswer as error:
                     call.status = DetectorStatus.FAILED
                     call.fault = DetectorFault(code="MALFORMED_FINDING", message=str(error))
@@ -71,9 +79,18 @@ class Judge:
             [seat.descriptor.name for seat, reading in zip(route.seats, readings, strict=True) if reading.undecided],
         )
 
-    def reading(self, tenant_id: str, text: str, turns: tuple[Turn, ...], seat: Seat, call: Call) -> Reading:
+    def reading(
+        self,
+        tenant_id: str,
+        text: str,
+        turns: tuple[Turn, ...],
+        seat: Seat,
+        call: Call,
+        catalogue: CatalogueView | None = None,
+    ) -> Reading:
         """What the call's answer says about `text`; raise `MalformedAnswer` where it cannot be used."""
-        return self._reader.read(tenant_id, text, turns, seat.descriptor, seat.terms.thresholds, call.answer)
+        thresholds = seat.terms.thresholds
+        return self._reader.read(tenant_id, text, turns, seat.descriptor, thresholds, call.answer, catalogue)
 
     def so_far(
         self,
@@ -222,6 +239,7 @@ def response_of(
     began: float,
     gathered: float,
     told: Sequence[ProvenanceEntry] = (),
+    overlay_version: str | None = None,
 ) -> OrchestrationResponse:
     """The whole answer; `began` and `gathered` are readings of the monotonic clock, `told` are steps besides ours."""
     ended = monotonic()
@@ -253,6 +271,8 @@ def response_of(
         verdict=judgement.verdict,
         shadows=shadows,
         processing_time_ms=(ended - began) * 1e3,
-        version_info=route.version_info,
+        version_info=route.version_info
+        if overlay_version is None
+        else route.version_info.model_copy(update={"overlay_version": overlay_version}),
         provenance=(*provenance, *told)[:PROVENANCE_LIMIT],
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 from llama_mapper.domain.contracts.orchestration import (
     ConflictMethod,
     CoverageMethod,
@@ -103,6 +104,7 @@ class Plan:
     routing_reason: str
     enforcement: DetectorMode = DetectorMode.ENFORCE
     redaction: ByCategory[RedactionStyle] = ByCategory(RedactionStyle.LABEL, {})
+    mapping: MappingTerms | None = None
 
     @property
     def monitored(self) -> frozenset[str]:

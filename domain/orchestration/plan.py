@@ -12,6 +12,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy, MappingTerms
 from llama_mapper.domain.contracts.orchestration import (
     ConflictMethod,
     CoverageMethod,
@@ -47,7 +48,7 @@ def parse_plan(value: Mapping[str, Any]) -> Plan:
         value,
         "plan",
         ("categories", "detectors", "coverage", "conflicts", "actions", "timeout_ms", "routing_reason"),
-        ("enforcement", "redaction"),
+        ("enforcement", "redaction", "mapping"),
     )
     detectors = _object(top["detectors"], "plan.detectors", ("primary", "secondary", "terms"))
     primary = _names(detectors["primary"], "plan.detectors.primary", _NAME, MAX_DETECTORS)
@@ -77,6 +78,7 @@ def parse_plan(value: Mapping[str, Any]) -> Plan:
             "plan.redaction",
             lambda value, path: _choice(value, path, RedactionStyle),
         ),
+        mapping=_mapping(top.get("mapping", {}), "plan.mapping"),
     )
 
 
@@ -183,6 +185,25 @@ def _coverage(value: object, path: str) -> CoverageTerms:
         requirements=_map(entry["requirements"], f"{path}.requirements", names, _weight),
         on_insufficient=_choice(entry["on_insufficient"], f"{path}.on_insufficient", VerdictAction),
         language_gaps=_choice(entry["language_gaps"], f"{path}.language_gaps", LanguageGaps),
+    )
+
+
+def _mapping(value: object, path: str) -> MappingTerms | None:
+    entry = _object(value, path, (), ("strategy", "min_confidence", "stage_confidence", "offline"))
+    if not entry:
+        return None
+    stages = _map(entry.get("stage_confidence", {}), f"{path}.stage_confidence", _NAME, _score)
+    offline = entry.get("offline")
+    if not isinstance(offline, bool | None):
+        _wrong(f"{path}.offline", "must be true or false")
+    strategy, least = entry.get("strategy"), entry.get("min_confidence")
+    return MappingTerms(
+        strategy=None if strategy is None else _choice(strategy, f"{path}.strategy", MappingStrategy),
+        min_confidence=None if least is None else _score(least, f"{path}.min_confidence"),
+        stage_confidence={
+            _choice(stage, f"{path}.stage_confidence", MappingStage): score for stage, score in stages.items()
+        },
+        offline=offline,
     )
 
 

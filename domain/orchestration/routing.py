@@ -162,6 +162,7 @@ class Router:
                     timeout_ms=plan.timeout_ms,
                     monitored_detectors=tuple(sorted(plan.monitored)),
                     redaction={"*": plan.redaction.default, **plan.redaction.categories},
+                    mapping=plan.mapping,
                 ),
             ),
             version_info=VersionInfo(

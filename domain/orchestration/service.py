@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
-from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.catalogue import CatalogueView, TenantViews
 from llama_mapper.domain.contracts.orchestration import (
     DetectorInfo,
     DetectorStatus,
@@ -17,11 +17,13 @@ from llama_mapper.domain.contracts.orchestration import (
 )
 from llama_mapper.domain.contracts.streaming import StreamStart
 from llama_mapper.domain.kernel.errors import ErrorCode, OrchestrationError, ValidationError
+from llama_mapper.domain.kernel.tracing import Step, step
 from llama_mapper.domain.orchestration.conversation import text_of
 from llama_mapper.domain.orchestration.fanout import FanOut
 from llama_mapper.domain.orchestration.hooks import NO_HOOKS, Hooks
 from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, restated
 from llama_mapper.domain.orchestration.lifecycle.ports import PolicyStandings
+from llama_mapper.domain.orchestration.own_words import OwnWords
 from llama_mapper.domain.orchestration.policies import PolicyDirectory
 from llama_mapper.domain.orchestration.ports import PolicyBundle, PolicyEngine, TextDigests
 from llama_mapper.domain.orchestration.resilience.load_shedding import LoadShedder
@@ -52,7 +54,9 @@ class OrchestrationService:
         hooks: Hooks = NO_HOOKS,
         cache: ResponseCache | None = None,
         shedder: LoadShedder | None = None,
+        views: TenantViews | None = None,
     ) -> None:
+        """Without `views` labels mean to every tenant what ships."""
         self._roster = roster
         self._policies = PolicyDirectory(bundles, shipped, digests)
         self._router = Router(roster, engine, catalogue, service_version)
@@ -64,13 +68,19 @@ class OrchestrationService:
         self._hooks = hooks
         self._cache = cache
         self._shedder = shedder
+        self._words = OwnWords(views, service_version)
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
         """Judge the content; see `OrchestrationApi` for the errors."""
-        if self._shedder is None:
-            return await self._orchestrated(request)
-        with self._shedder:
-            return await self._orchestrated(request)
+        with step("orchestrate") as at:
+            if self._shedder is None:
+                response = await self._orchestrated(request)
+            else:
+                with self._shedder:
+                    response = await self._orchestrated(request)
+            if at:
+                _tell(at, response)
+        return response
 
     async def _orchestrated(self, request: OrchestrationRequest) -> OrchestrationResponse:
         began = monotonic()
@@ -79,8 +89,12 @@ class OrchestrationService:
         told: list[ProvenanceEntry] = []
         if self._hooks:
             request = await self._hooks.before(request, told)
-        resolution = await self._policies.find(tenant_id, request)
-        route = await self._router.route(resolution.bundle, tenant_id, request)
+        words = await self._words.of(tenant_id, told)
+        with step("policy") as at:
+            resolution = await self._policies.find(tenant_id, request)
+            route = await self._router.route(resolution.bundle, tenant_id, request)
+            if at:
+                at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         policy_ms = (monotonic() - began) * 1e3
         slot: Slot | None = None
         if self._cache is not None and route.pace.makes_looking_worth(len(text)):
@@ -90,7 +104,7 @@ class OrchestrationService:
                 text,
                 turns,
                 request,
-                detectors=f"{self._roster.fingerprint} {self._hooks.fingerprint}",
+                detectors=f"{self._roster.fingerprint} {self._hooks.fingerprint} {words.version}",
                 policy=" ".join((*digests, *route.decision.selected_detectors)),
             )
             if known is not None:
@@ -106,7 +120,7 @@ class OrchestrationService:
         if to_ask:
             await self._fan_out.run(to_ask, text, turns, began, route.plan.timeout_ms / 1e3)
         gathered = monotonic()
-        results, language, undecided = self._judge.results(tenant_id, text, turns, route, calls)
+        results, language, undecided = self._judge.results(tenant_id, text, turns, route, calls, words.catalogue)
         if results and not any(result.status is DetectorStatus.SUCCESS for result in results):
             states = ", ".join(f"{result.detector}: {result.status}" for result in results)
             raise OrchestrationError(
@@ -120,7 +134,7 @@ class OrchestrationService:
             request,
             route,
             decision=resolution.explain(route.decision),
-            shadows=() if shadows is None else shadows.verdicts(self._judge, tenant_id, text, turns),
+            shadows=() if shadows is None else shadows.verdicts(self._judge, tenant_id, text, turns, words.catalogue),
             tenant_id=tenant_id,
             length=len(text),
             language=language,
@@ -131,6 +145,7 @@ class OrchestrationService:
             began=began,
             gathered=gathered,
             told=told,
+            overlay_version=words.version,
         )
         if self._cache is not None:
             await self._cache.keep(slot, response, route.pace)
@@ -139,11 +154,25 @@ class OrchestrationService:
     async def open_stream(self, start: StreamStart) -> TextStream:
         """Make ready to judge a text while it is written; see `StreamingApi`."""
         tenant_id = self._admitted(start, 0)
-        resolution = await self._policies.find(tenant_id, start)
-        route = await self._router.route(resolution.bundle, tenant_id, start)
+        told: list[ProvenanceEntry] = []
+        words = await self._words.of(tenant_id, told)
+        with step("policy") as at:
+            resolution = await self._policies.find(tenant_id, start)
+            route = await self._router.route(resolution.bundle, tenant_id, start)
+            if at:
+                at.set({"llama_mapper.policy.version": route.decision.policy_applied})
         decision = resolution.explain(route.decision)
         return TextStream(
-            start, tenant_id, route, decision, self._judge, self._fan_out, self._content_limit, self._service_version
+            start,
+            tenant_id,
+            route,
+            decision,
+            self._judge,
+            self._fan_out,
+            self._content_limit,
+            self._service_version,
+            words,
+            told,
         )
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:
@@ -169,3 +198,14 @@ class OrchestrationService:
                     f"the taxonomy has no risk category {', '.join(unknown[:8])}", ErrorCode.CATEGORY_NOT_FOUND
                 )
         return request.tenant_id
+
+
+def _tell(at: Step, response: OrchestrationResponse) -> None:
+    at.set(
+        {
+            "llama_mapper.verdict": response.verdict.action.value,
+            "llama_mapper.coverage": response.coverage_achieved,
+            "llama_mapper.detectors.selected": len(response.detector_results),
+            "llama_mapper.detectors.succeeded": response.aggregation_summary.detectors_succeeded,
+        }
+    )

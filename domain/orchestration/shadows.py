@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from llama_mapper.domain.contracts.base import ProvenanceEntry
+from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.orchestration import OrchestrationOptions, ShadowVerdict
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.orchestration.fanout import Call
@@ -60,12 +61,19 @@ class ShadowRun:
         """Everybody to be asked, those of the policy that decides included."""
         return [call for call in self._calls.values() if call is not None and call.fault is None]
 
-    def verdicts(self, judge: Judge, tenant_id: str, text: str, turns: tuple[Turn, ...]) -> tuple[ShadowVerdict, ...]:
+    def verdicts(
+        self,
+        judge: Judge,
+        tenant_id: str,
+        text: str,
+        turns: tuple[Turn, ...],
+        catalogue: CatalogueView | None = None,
+    ) -> tuple[ShadowVerdict, ...]:
         """What each shadow policy would have said."""
         said = []
         for route in self._routes:
             calls = [self._calls[seat.descriptor.name] for seat in route.seats]
-            results, _, undecided = judge.results(tenant_id, text, turns, route, calls)
+            results, _, undecided = judge.results(tenant_id, text, turns, route, calls, catalogue)
             judgement = judge.judge(route, results, undecided)
             said.append(
                 ShadowVerdict(

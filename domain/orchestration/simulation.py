@@ -102,7 +102,7 @@ def _under(result: DetectorResult, terms: DetectorTerms, substitute_for: str | N
 def _is_undecided(result: DetectorResult, catalogue: CatalogueView) -> bool:
     for finding in result.findings:
         match = catalogue.match(result.vendor, result.vendor_version, finding.label)
-        canonical = finding.declared if match is None else match.canonical
+        canonical = finding.meant or (finding.declared if match is None else match.canonical)
         if canonical is None or canonical in UNDECIDED:
             return True
     return False

@@ -79,19 +79,40 @@ def plan(old: Old, new: New, migration: MigrationFile = None, as_json: Json = Fa
 def calibrate(
     output: Annotated[Path, typer.Option(help="File to write; an installation uses it by mapping_calibration.")],
     seed: Annotated[int, typer.Option(help="Of the drawn labels and the folds; the same gives the same file.")] = 0,
+    with_models: Annotated[
+        bool, typer.Option("--with-models", help="Measure each model of the setting generation as well.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Measure this model alone, as provenance names it.")] = None,
+    limit_labels: Annotated[
+        int | None, typer.Option(min=20, help="Ask models about so many drawn labels. Default: all that are drawn.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Keeps models' answers, to go on after a kill. Default: OUTPUT with .answers.jsonl."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Learn anew how far to trust the stages after the catalogue, from families of vendors held out in turn.
 
-    Takes the stages that can run here: `lexical`, and `embedding` where the weights of its model are.
+    Takes the stages that can run here: `lexical`, and `embedding` where the weights of its model are. With models it
+    takes the stages of the setting mapping_stages, since a model chooses among what they rank.
     """
     import asyncio
 
-    from llama_mapper.entrypoints.containers.calibration import calibrate_stages
+    from llama_mapper.domain.kernel.errors import ConfigurationError
+    from llama_mapper.entrypoints.cli.progress import item_progress
+    from llama_mapper.entrypoints.containers.calibration import ModelsToCalibrate, calibrate_stages
     from llama_mapper.entrypoints.settings import Settings
 
+    asks_models = with_models or model is not None
+    if not asks_models and (limit_labels is not None or state is not None):
+        raise ConfigurationError("--limit-labels and --state are about models: add --with-models")
+    answers = state or output.with_name(f"{output.name}.answers.jsonl")
+    models = ModelsToCalibrate(labels=limit_labels, state=answers, name=model) if asks_models else None
     settings = Settings.load(data_dir=data_dir)
-    calibration = asyncio.run(calibrate_stages(settings, output, seed))
+    with item_progress() as advance:
+        calibration = asyncio.run(calibrate_stages(settings, output, seed, models, advance))
     for combination in calibration.combinations:
-        typer.echo(" + ".join(combination.stages))
+        identity = "".join(f": {name}" for name in combination.identities.values())
+        print_lines(f"{' + '.join(combination.stages)}{identity}")
     typer.echo(f"wrote {output}, version {calibration.version}")

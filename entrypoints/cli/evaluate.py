@@ -33,7 +33,8 @@ def _group() -> None:
 @app.command()
 def mapping(
     strategy: Annotated[
-        list[str] | None, typer.Option(help="Method to evaluate; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(help="Method to evaluate; may be repeated. Default: all but those that ask a model."),
     ] = None,
     hold_out: Annotated[
         list[str] | None, typer.Option(help="Ask about this vendor alone; may be repeated. Default: every vendor.")
@@ -61,6 +62,14 @@ def mapping(
         list[str] | None,
         typer.Option(help="STRATEGY=PROMPT,COMPLETION in US dollars a million tokens; may be repeated."),
     ] = None,
+    limit_labels: Annotated[
+        int | None,
+        typer.Option(min=20, help="Ask so many drawn labels, and a model no more in each fold's fit. Default: all."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model of the setting generation to ask, as provenance names it. Default: the first."),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="Keep finished folds in this file, and go on from it after a kill.")
     ] = None,
@@ -83,6 +92,8 @@ def mapping(
         families=families,
         labels=labels,
         state=state,
+        limit_labels=limit_labels,
+        model=model,
         precision=precision,
         resamples=resamples,
         batch=batch,

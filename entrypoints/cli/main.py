@@ -10,6 +10,7 @@ import typer
 from llama_mapper.entrypoints.cli import (
     assess,
     catalogue,
+    cost_optimisation,
     costs,
     crosswalks,
     db,
@@ -22,7 +23,10 @@ from llama_mapper.entrypoints.cli import (
     jobs,
     keys,
     labels,
+    mapping_settings,
+    model_servers,
     models,
+    monitor,
     openapi,
     plugins,
     policies,
@@ -58,12 +62,19 @@ policies.app.command("diff")(policy_records.diff)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)
+models.app.command("servers")(model_servers.servers)
+models.app.command("load")(model_servers.load)
+models.app.command("unload")(model_servers.unload)
+models.app.command("statistics")(model_servers.statistics)
+costs.app.command("optimise")(cost_optimisation.optimise)
+costs.app.command("recommendations")(cost_optimisation.recommendations)
 app.add_typer(policies.app, name="policies")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(costs.app, name="costs")
 app.add_typer(crosswalks.app, name="crosswalks")
 app.add_typer(frameworks.app, name="frameworks")
+app.add_typer(mapping_settings.app, name="mapping-settings")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(vocabularies.app, name="vocabularies")
 app.add_typer(db.app, name="db")
@@ -74,6 +85,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(models.app, name="models")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(releases.app, name="releases")
 app.add_typer(experiments.app, name="experiments")
 train.app.add_typer(training_jobs.app, name="jobs")

@@ -76,7 +76,7 @@ def register(
         files = await models.files(folder)
         total = sum(file.artifact.size for file in files)
         with progress_bar(total or None) as advance:
-            return await models.publisher.publish(_owner(tenant), description, files, _actor(), advance)
+            return await models.publisher.publish(_owner(tenant), description, files, person(), advance)
 
     made = _run(data_dir, publish)
     typer.echo(made.model_dump_json() if as_json else _line(made))
@@ -155,7 +155,7 @@ def promote(
     from llama_mapper.domain.contracts.models import ModelPromotion, ModelStage
 
     asked = ModelPromotion(stage=_one_of(ModelStage, stage, "--stage"), note=note)
-    _told(_run(data_dir, lambda m: m.registry.promote(_owner(tenant), name, version, asked, _actor())), as_json)
+    _told(_run(data_dir, lambda m: m.registry.promote(_owner(tenant), name, version, asked, person())), as_json)
 
 
 @app.command()
@@ -173,7 +173,7 @@ def deprecate(
 
     when = on.replace(tzinfo=UTC) if on is not None and on.tzinfo is None else on
     asked = ModelDeprecation(on=when, note=note)
-    _told(_run(data_dir, lambda m: m.registry.deprecate(_owner(tenant), name, version, asked, _actor())), as_json)
+    _told(_run(data_dir, lambda m: m.registry.deprecate(_owner(tenant), name, version, asked, person())), as_json)
 
 
 @app.command()
@@ -189,7 +189,7 @@ def archive(
     from llama_mapper.domain.contracts.models import ModelRemark
 
     asked = ModelRemark(note=note)
-    _told(_run(data_dir, lambda m: m.registry.archive(_owner(tenant), name, version, asked, _actor())), as_json)
+    _told(_run(data_dir, lambda m: m.registry.archive(_owner(tenant), name, version, asked, person())), as_json)
 
 
 @app.command()
@@ -295,7 +295,7 @@ def prune(
             raise typer.BadParameter("give STAGE=N, with N from 0 to 1000", param_hint="--keep")
         kept[_one_of(ModelStage, stage, "--keep")] = int(number)
     asked = RetentionRequest(keep=kept, dry_run=not run)
-    report = _run(data_dir, lambda models: models.registry.retain(_owner(tenant), asked, _actor()))
+    report = _run(data_dir, lambda models: models.registry.retain(_owner(tenant), asked, person()))
     if as_json:
         typer.echo(report.model_dump_json())
         return
@@ -326,7 +326,8 @@ def _owner(tenant: str | None) -> str:
     return tenant
 
 
-def _actor() -> ModelActor:
+def person() -> ModelActor:
+    """Who runs the command."""
     from llama_mapper.domain.contracts.models import ModelActor, ModelDoor
 
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llama_mapper.domain.contracts.releases import ArmFigures, Estimate, GateFigure, Release
-    from llama_mapper.entrypoints.containers.releases import OpenReleases
+    from llama_mapper.entrypoints.containers.open_releases import OpenReleases
 
 Result = TypeVar("Result")
 Model = TypeVar("Model", bound="BaseModel")
@@ -110,7 +110,7 @@ def rollback(
 @app.command()
 def validate(id: Id, person: Person = None, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Run the validation suite on a blue-green release's candidate; exit status 1 if it fails."""
-    found = run(lambda opened: opened.releases.validate(id, opened.actor), person, data_dir)
+    found = run(lambda opened: opened.releases.validate(id, opened.actor), person, data_dir, validates=True)
     if as_json:
         typer.echo(found.model_dump_json())
     else:
@@ -162,13 +162,19 @@ def history(id: Id, as_json: Json = False, data_dir: DataDir = None) -> None:
     print_table(("step", "at", "what", "stage", "who", "why"), rows)
 
 
-def run(use: Callable[[OpenReleases], Awaitable[Result]], person: str | None, data_dir: Path | None) -> Result:
-    """What `use` gives on the installation's releases."""
-    from llama_mapper.entrypoints.containers.releases import open_releases
+def run(
+    use: Callable[[OpenReleases], Awaitable[Result]],
+    person: str | None,
+    data_dir: Path | None,
+    *,
+    validates: bool = False,
+) -> Result:
+    """What `use` gives on the installation's releases; to validate a version there must be something to try it with."""
+    from llama_mapper.entrypoints.containers.open_releases import open_releases
     from llama_mapper.entrypoints.settings import Settings
 
     async def opened() -> Result:
-        async with open_releases(Settings.load(data_dir=data_dir), person or user()) as found:
+        async with open_releases(Settings.load(data_dir=data_dir), person or user(), validates=validates) as found:
             return await use(found)
 
     return asyncio.run(opened())

@@ -15,7 +15,7 @@ from llama_mapper.entrypoints.cli.releases import Json, NoteText, Person, given,
 
 if TYPE_CHECKING:
     from llama_mapper.domain.contracts.releases import Release
-    from llama_mapper.entrypoints.containers.releases import OpenReleases
+    from llama_mapper.entrypoints.containers.open_releases import OpenReleases
 
 app = typer.Typer(name="schemas", help="The contracts as JSON Schema files, and their versions.", no_args_is_help=True)
 

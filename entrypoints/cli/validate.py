@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_mapper.entrypoints.cli.options import DataDir
 from llama_mapper.entrypoints.cli.printing import print_table
+
+if TYPE_CHECKING:
+    from llama_mapper.domain.contracts.validation import ValidationQuery, ValidationReport
 
 
 def validate(
     file: Annotated[str, typer.Argument(help="A JSON document, or one a line; - for standard input.")],
     schema: Annotated[str, typer.Option(help="Published model, optionally with its major version: MappingRequest:1.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one report a document as JSON.")] = False,
+    tenant: Annotated[
+        str | None, typer.Option(help="Check with this tenant's words, frameworks and crosswalk; default: as shipped.")
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Check the documents in FILE. The exit status is 1 if one of them has an error."""
     from llama_mapper.domain.contracts.json_form import json_form
@@ -31,8 +41,9 @@ def validate(
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
     failed = False
-    for number, document in enumerate(_documents(text), 1):
-        report = validator.validate(ValidationQuery(schema_id=name, document=document))
+    queries = [ValidationQuery(schema_id=name, document=document) for document in _documents(text)]
+    reports = map(validator.validate, queries) if tenant is None else _as_seen_by(tenant, queries, data_dir)
+    for number, report in enumerate(reports, 1):
         failed |= not report.valid
         if as_json:
             typer.echo(json_form(report).decode())
@@ -43,6 +54,19 @@ def validate(
             )
     if failed:
         raise typer.Exit(1)
+
+
+def _as_seen_by(tenant: str, queries: Sequence[ValidationQuery], data_dir: Path | None) -> list[ValidationReport]:
+    from llama_mapper.entrypoints.cli.persons import owner
+    from llama_mapper.entrypoints.containers.mapping import running_mapping
+    from llama_mapper.entrypoints.containers.platform import PlatformContainer
+    from llama_mapper.entrypoints.settings import Settings
+
+    async def run() -> list[ValidationReport]:
+        async with running_mapping(PlatformContainer(settings=Settings.load(data_dir=data_dir))) as container:
+            return [await container.validator().validate(owner(tenant), query) for query in queries]
+
+    return asyncio.run(run())
 
 
 def _documents(text: str) -> list[Any]:

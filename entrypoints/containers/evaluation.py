@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +25,19 @@ from llama_mapper.domain.mapping.evaluation.baselines.scorer import CalibratedBa
 from llama_mapper.domain.mapping.evaluation.baselines.shipped_catalogue import ShippedCatalogue
 from llama_mapper.domain.mapping.evaluation.digests import plan_digest
 from llama_mapper.domain.mapping.evaluation.folds import Fold, grouped_folds, leave_one_family_out
-from llama_mapper.domain.mapping.evaluation.items import evaluation_items, of_vendors
+from llama_mapper.domain.mapping.evaluation.items import drawn_items, evaluation_items, of_vendors
 from llama_mapper.domain.mapping.evaluation.journal import MemoryJournal
 from llama_mapper.domain.mapping.evaluation.ports import FoldJournal, Progress, Subject
 from llama_mapper.domain.mapping.evaluation.report import ReportTerms, build_report
 from llama_mapper.domain.mapping.evaluation.runner import EvaluationPlan, run_folds
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 from llama_mapper.entrypoints.containers.evaluation_subjects import (
+    ASKS_MODEL,
     TRIED,
     WITHOUT_SYNONYMS,
     Trials,
+    TriedSubject,
+    asks_model,
     trials_of,
     tried_subject,
 )
@@ -38,6 +47,7 @@ from llama_mapper.entrypoints.version import service_version
 if TYPE_CHECKING:
     from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
     from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
+    from llama_mapper.entrypoints.containers.models_on_test import ModelTrials
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "catalogue-normalised": _baseline("catalogue-normalised", NormalisedScorer, MappingStage.CATALOGUE_NORMALISED),
     "nearest-spelling": _baseline("nearest-spelling", SpellingScorer, MappingStage.LEXICAL),
     **{name: _tried(name) for name in (*TRIED, *[f"{name}{WITHOUT_SYNONYMS}" for name in TRIED])},
+    **{name: _tried(name) for name in (*ASKS_MODEL, *[f"{name}{WITHOUT_SYNONYMS}" for name in ASKS_MODEL[1:]])},
     "catalogue": Strategy(lambda ground: nullcontext(ShippedCatalogue(ground.catalogue)), as_shipped=True),
 }
 """Every method by the name that `--strategy` takes; one more is one line."""
@@ -84,7 +95,10 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """What to evaluate, and how. Empty `strategies` means all that fit; no `folds` means a fold a family.
+    """What to evaluate, and how. Empty `strategies` means all that fit and ask no model; no `folds` a fold a family.
+
+    `limit_labels` asks about so many drawn labels, and asks a model about no more in each fit. `model` is the one that
+    methods ask which ask one; None: the first that is set up.
 
     `labels` is an own labelled file to ask instead of leaving vendors out. `families` is a YAML or JSON file of
     vendor → family; without it the shipped families hold.
@@ -97,6 +111,8 @@ class EvaluationRequest:
     families: Path | None = None
     labels: Path | None = None
     state: Path | None = None
+    limit_labels: int | None = None
+    model: str | None = None
     precision: float = 0.95
     resamples: int = 1000
     batch: int = 64
@@ -115,12 +131,16 @@ async def evaluate_mapping(request: EvaluationRequest, settings: Settings, progr
     catalogue = Catalogue(raw)
     known = known_labels(raw.vocabularies)
     families = read_families(request.families) if request.families else _shipped_families(raw)
-    ground = Ground(raw, catalogue, known, families, trials_of(settings))
-    chosen = _chosen(request, ground)
-    plan = _plan(request, ground)
     async with AsyncExitStack() as stack:
+        models = None
+        if any(map(asks_model, request.strategies)):
+            models = await stack.enter_async_context(_model_trials(request, settings, progress))
+        ground = Ground(raw, catalogue, known, families, trials_of(settings, models))
+        chosen = _chosen(request, ground)
+        plan = _plan(request, ground)
         subjects = [await stack.enter_async_context(strategy.open(ground)) for strategy in chosen.values()]
-        journal = stack.enter_context(_journal(request, plan, catalogue))
+        asked = "" if models is None else await models.generation.model_version()
+        journal = stack.enter_context(_journal(request, plan, catalogue, asked))
         runs = await run_folds(plan, subjects, journal, progress)
     terms = ReportTerms(
         title=request.title or ("Mapping of own labels" if request.labels else "Mapping of unknown labels"),
@@ -131,11 +151,28 @@ async def evaluate_mapping(request: EvaluationRequest, settings: Settings, progr
         taxonomy=catalogue.labels,
         kind=EvaluationKind.LABELS if request.labels else EvaluationKind.HOLD_OUT,
         hold_out=request.hold_out,
-        prices={name: request.prices.get(name, strategy.price) for name, strategy in chosen.items()},
+        prices={
+            name: request.prices.get(name) or (models.price if models and asks_model(name) else strategy.price)
+            for name, strategy in chosen.items()
+        },
+        versions={one.name: one.version for one in subjects if isinstance(one, TriedSubject)},
         precision=request.precision,
         resamples=request.resamples,
     )
     return build_report(plan, runs, terms, progress)
+
+
+@asynccontextmanager
+async def _model_trials(
+    request: EvaluationRequest, settings: Settings, progress: Progress
+) -> AsyncIterator[ModelTrials]:
+    """The methods that ask a model: the one that the request names, or the first that is set up."""
+    from llama_mapper.entrypoints.containers.models_on_test import ModelTrials, answer_journal, models_on_test
+
+    kept = request.state.with_name(f"{request.state.name}.answers.jsonl") if request.state else None
+    async with models_on_test(settings, request.model) as models:
+        with answer_journal(kept) as journal:
+            yield ModelTrials(settings, models[0], journal, request.limit_labels, progress)
 
 
 def read_report(path: Path) -> MappingEvaluation:
@@ -200,6 +237,8 @@ def _shipped_families(raw: RawCatalogue) -> dict[str, str]:
 
 def _can_run(name: str, ground: Ground) -> bool:
     method = name.removesuffix(WITHOUT_SYNONYMS)
+    if method in ASKS_MODEL:
+        return False
     return method not in TRIED or method in ground.trials(True)
 
 
@@ -226,10 +265,11 @@ def _plan(request: EvaluationRequest, ground: Ground) -> EvaluationPlan:
                 "a file of own labels leaves no vendors out: it takes neither --hold-out nor --folds"
             )
         items = evaluation_items(read_labels(request.labels, ground.catalogue.labels), ground.families)
+        items = drawn_items(items, request.limit_labels, request.seed)
         folds = (Fold("labels", frozenset(item.family for item in items), held_out=False),)
     else:
         asked = of_vendors(ground.known, request.hold_out) if request.hold_out else ground.known
-        items = evaluation_items(asked, ground.families)
+        items = drawn_items(evaluation_items(asked, ground.families), request.limit_labels, request.seed)
         folds = grouped_folds(items, request.folds, request.seed) if request.folds else leave_one_family_out(items)
     return EvaluationPlan(
         items, ground.known, ground.families, tuple(folds), request.seed, request.batch, request.singles
@@ -237,10 +277,11 @@ def _plan(request: EvaluationRequest, ground: Ground) -> EvaluationPlan:
 
 
 def _journal(
-    request: EvaluationRequest, plan: EvaluationPlan, catalogue: Catalogue
+    request: EvaluationRequest, plan: EvaluationPlan, catalogue: Catalogue, asked: str
 ) -> AbstractContextManager[FoldJournal]:
     from llama_mapper.adapters.mapping.jsonl_fold_journal import open_fold_journal
 
     if request.state is None:
         return nullcontext(MemoryJournal())
-    return open_fold_journal(request.state, plan_digest(plan, service_version(), catalogue.versions.taxonomy))
+    versions = [service_version(), catalogue.versions.taxonomy, *([asked] if asked else [])]
+    return open_fold_journal(request.state, plan_digest(plan, *versions))

@@ -12,6 +12,7 @@ from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 if TYPE_CHECKING:
     from llama_mapper.domain.mapping.cascade.subjects import CascadeTrial
+    from llama_mapper.entrypoints.containers.models_on_test import ModelTrials
     from llama_mapper.entrypoints.settings import Settings
 
 Trials = Callable[[bool], "dict[str, CascadeTrial]"]
@@ -19,13 +20,24 @@ Trials = Callable[[bool], "dict[str, CascadeTrial]"]
 
 WITHOUT_SYNONYMS = "-without-synonyms"
 TRIED = ("lexical", "embedding", "cascade-lexical", "cascade")
+ASKS_MODEL = ("model", "model-shortlist", "cascade-model")
+"""Methods that cost money or time: they run where they are named, and with a model."""
 
 
-def trials_of(settings: Settings) -> Trials:
-    """The methods that can run here."""
+def asks_model(name: str) -> bool:
+    """Whether the method called `name` asks a language model."""
+    return name.removesuffix(WITHOUT_SYNONYMS) in ASKS_MODEL
+
+
+def trials_of(settings: Settings, models: ModelTrials | None = None) -> Trials:
+    """The methods that can run here; with a model where there is one."""
     from llama_mapper.entrypoints.containers.mapping_stages import cascade_trials
 
-    return cache(lambda lexicon: cascade_trials(settings, lexicon=lexicon))
+    def made(lexicon: bool) -> dict[str, CascadeTrial]:
+        asking = {} if models is None else models.named(lexicon=lexicon)
+        return {**cascade_trials(settings, lexicon=lexicon), **asking}
+
+    return cache(made)
 
 
 class TriedSubject:
@@ -34,6 +46,11 @@ class TriedSubject:
     def __init__(self, name: str, trial: CascadeTrial) -> None:
         self.name = name
         self._trial = trial
+
+    @property
+    def version(self) -> str:
+        """What exactly was asked, of a method that asks a model."""
+        return self._trial.version
 
     async def fit(self, known: Sequence[KnownLabel], seed: int) -> None:
         """Forget everything; know these labels."""

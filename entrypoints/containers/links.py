@@ -11,6 +11,7 @@ from llama_mapper.adapters.links.http_analysis import HttpAnalysis
 from llama_mapper.adapters.links.http_forwarding import HttpForwarder
 from llama_mapper.adapters.links.http_link import HttpLink, open_client
 from llama_mapper.adapters.links.http_mapping import HttpMapping
+from llama_mapper.adapters.links.http_overlays import HttpOverlays
 from llama_mapper.adapters.links.http_schemas import HttpSchemaReleases
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.entrypoints.settings import Settings
@@ -39,6 +40,7 @@ class LinksContainer(containers.DeclarativeContainer):
     analysis = providers.Singleton(HttpAnalysis, analysis_link)
     mapping = providers.Singleton(HttpMapping, mapping_link)
     schemas = providers.Singleton(HttpSchemaReleases, mapping_link)
+    overlays = providers.Singleton(HttpOverlays, mapping_link)
 
 
 @asynccontextmanager

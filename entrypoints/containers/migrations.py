@@ -24,9 +24,11 @@ class MigratedSchema:
 async def migrate_postgres(settings: Settings, app_role: str | None) -> AsyncIterator[MigratedSchema]:
     """Bring every context's schema to the newest revision, one transaction each, and let the application's role use it.
 
-    `app_role` is by default the user of `database_url`. Raises `CONFIGURATION_INVALID` without an owner's URL, for a
-    role that does not exist, and for a schema that this version does not know.
+    `app_role` is by default the user of `database_url`. With `mapping_vectors` `pgvector` the table of vectors is
+    made too, if an earlier migration could not. Raises `CONFIGURATION_INVALID` without an owner's URL, for a role that
+    does not exist, for a schema that this version does not know, and where pgvector is asked for and missing.
     """
+    from llama_mapper.adapters.mapping.pgvector_table import make_vectors
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.migrator import CONTEXTS, head_of, migrate
 
@@ -41,7 +43,11 @@ async def migrate_postgres(settings: Settings, app_role: str | None) -> AsyncIte
         with named(database):
             await database.open()
             try:
-                changed = await migrate(database, app_role=None if role == database.url.username else role)
+                granted = None if role == database.url.username else role
+                changed = await migrate(database, app_role=granted)
+                if context == "mapping" and settings.mapping_vectors == "pgvector":
+                    await make_vectors(database)
+                    await migrate(database, app_role=granted)  # the new table is the application's to use, too
             finally:
                 await database.close()
         yield MigratedSchema(context, head_of(context), changed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,16 +15,22 @@ from dependency_injector import containers, providers
 
 from llama_mapper.adapters.mapping.model_folders import LocalModelFolders, files_in
 from llama_mapper.adapters.mapping.model_loading import HeaderLoadCheck
+from llama_mapper.adapters.mapping.sql_model_uses import SqlModelUses
 from llama_mapper.adapters.mapping.sql_models import SqlModels
+from llama_mapper.adapters.mapping.sql_releases import SqlReleases
 from llama_mapper.domain.contracts.catalogue import CatalogueVersions, CatalogueView
+from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.contracts.models import ModelStage
+from llama_mapper.domain.contracts.releases import VariantKind
 from llama_mapper.domain.kernel.errors import ConfigurationError, ServiceError
 from llama_mapper.domain.mapping.models.gate import Bound
 from llama_mapper.domain.mapping.models.ports import LocalFile
 from llama_mapper.domain.mapping.models.publishing import ModelPublisher
-from llama_mapper.domain.mapping.models.service import ModelRegistry, RegistryTerms, nothing_in_use
+from llama_mapper.domain.mapping.models.service import ModelRegistry, RegistryTerms
 from llama_mapper.domain.mapping.models.serving import ServingModels
 from llama_mapper.domain.mapping.models.shelf import ENVELOPE_FILE, MANIFEST_FILE, ModelShelf
+from llama_mapper.domain.mapping.models.uses import ModelsInService, ReleasedVersions, ToldVersion, UsedModels
+from llama_mapper.domain.mapping.releases.in_play import versions_in_play
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.containers.objects import object_store
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
@@ -31,6 +40,10 @@ if TYPE_CHECKING:
     from llama_mapper.adapters.platform.database import Database
     from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
     from llama_mapper.domain.kernel.signing import Signer, Verifier
+    from llama_mapper.entrypoints.containers.mapping import MappingContainer
+
+_LOOK_EVERY_S = 60.0
+_LOOK_SOON_S = 5.0
 
 
 def _signer(directory: Path) -> Callable[[], Signer]:
@@ -78,6 +91,16 @@ def _versions(catalogue: CatalogueView) -> Callable[[], CatalogueVersions]:
     return lambda: catalogue.versions
 
 
+def _released(database: Database) -> ReleasedVersions:
+    """What the releases of the same database need, whichever process runs them."""
+    records = SqlReleases(database)
+
+    async def released(kind: VariantKind) -> frozenset[str]:
+        return versions_in_play(await records.standing(), kind)
+
+    return released
+
+
 def _scratch(settings: Settings) -> Path:
     return settings.data_dir / "tmp"
 
@@ -87,7 +110,8 @@ class ModelsContainer(containers.DeclarativeContainer):
 
     platform = providers.DependenciesContainer()
     database: providers.Provider[Database] = providers.Dependency()
-    in_use = providers.Object(nothing_in_use)
+    uses = providers.Singleton(SqlModelUses, database)
+    in_use = providers.Singleton(UsedModels, uses, providers.Singleton(_released, database), platform.clock)
     objects = providers.Singleton(object_store, platform.settings)
     records = providers.Singleton(SqlModels, database)
     shelf = providers.Singleton(
@@ -124,13 +148,50 @@ async def running_models(platform: PlatformContainer, database: Database) -> Asy
         await container.objects().close()
 
 
-def model_gauges(metrics: PrometheusMetrics, serving: ServingModels) -> None:
-    """How old the models in service are, as a metric."""
+def _gauges(metrics: PrometheusMetrics, serving: ServingModels, in_service: ModelsInService) -> None:
     metrics.gauge(
         "llama_mapper_models_deprecated",
         "Models in service past the date of their deprecation.",
-        serving.deprecated,
+        lambda: len(serving.deprecated() | in_service.deprecated()),
     )
+    metrics.gauge(
+        "llama_mapper_models_ending",
+        "Models in service whose deprecation is less than 30 days away.",
+        lambda: len(in_service.ending()),
+    )
+
+
+@asynccontextmanager
+async def running_uses(
+    platform: PlatformContainer, mapping: MappingContainer, models: ModelsContainer
+) -> AsyncIterator[ModelsInService]:
+    """Look now and then, until the end of the block, which registered versions the mapping answers with."""
+    sources: dict[MappingStage, ToldVersion] = {
+        MappingStage.EMBEDDING: mapping.stages().embedding_version,
+        MappingStage.MODEL: mapping.watch().models.model_version,
+    }
+    in_service = ModelsInService(
+        f"{socket.gethostname()}/{platform.settings().port}",
+        sources,
+        models.uses(),
+        models.serving().servable,
+        mapping.warnings(),
+        platform.clock(),
+    )
+    _gauges(platform.metrics(), models.serving(), in_service)
+
+    async def keep_looking() -> None:
+        while True:
+            await in_service.look()
+            await asyncio.sleep(_LOOK_SOON_S if in_service.trouble else _LOOK_EVERY_S)
+
+    looking = asyncio.create_task(keep_looking())
+    try:
+        yield in_service
+    finally:
+        looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
 
 
 @dataclass(frozen=True, slots=True)

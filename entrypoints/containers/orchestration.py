@@ -13,7 +13,7 @@ from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlP
 from llama_mapper.adapters.orchestration.sql_detector_records import SqlDetectorRecords
 from llama_mapper.adapters.orchestration.sql_detector_registry import SqlDetectorRegistry
 from llama_mapper.adapters.orchestration.workers.pool import WorkerPool
-from llama_mapper.domain.contracts.catalogue import CatalogueView
+from llama_mapper.domain.contracts.catalogue import CatalogueView, TenantViews
 from llama_mapper.domain.contracts.detectors import DetectorSource
 from llama_mapper.domain.kernel.digests import RequestDigests
 from llama_mapper.domain.kernel.errors import ConfigurationError
@@ -137,6 +137,7 @@ class OrchestrationContainer(containers.DeclarativeContainer):
 
     platform = providers.DependenciesContainer()
     more_detectors = providers.Object(())
+    views: providers.Provider[TenantViews | None] = providers.Object(None)
     database = providers.Singleton(database_for, platform.settings, "orchestration")
     bundles = providers.Singleton(SqlPolicyRecords, database)
     records = providers.Singleton(SqlDetectorRecords, database)
@@ -180,6 +181,7 @@ class OrchestrationContainer(containers.DeclarativeContainer):
             _response_cache, platform.settings, platform.shared_state, platform.request_digests, platform.version
         ),
         shedder=shedder,
+        views=views,
     )
     guards = providers.Singleton(RemoteGuards, platform.metrics, platform.shared_state.provided.breakers)
     remote = providers.Singleton(RemoteDetectors, guards)
@@ -218,10 +220,15 @@ class OrchestrationContainer(containers.DeclarativeContainer):
 
 @asynccontextmanager
 async def running_orchestration(
-    platform: PlatformContainer, more_detectors: Sequence[Detector] = ()
+    platform: PlatformContainer, more_detectors: Sequence[Detector] = (), views: TenantViews | None = None
 ) -> AsyncIterator[OrchestrationContainer]:
-    """The context with its database open and its detectors loading in the background."""
-    container = OrchestrationContainer(platform=platform, more_detectors=providers.Object(tuple(more_detectors)))
+    """The context with its database open and its detectors loading in the background.
+
+    Without `views` labels mean to every tenant what ships.
+    """
+    container = OrchestrationContainer(
+        platform=platform, more_detectors=providers.Object(tuple(more_detectors)), views=providers.Object(views)
+    )
     async with open_database(container.database()):
         container.service()
         pool = container.pool()

@@ -21,6 +21,7 @@ from llama_mapper.domain.mapping.taxonomies.present import CurrentId, current_id
 from llama_mapper.entrypoints.containers.databases import database_for
 from llama_mapper.entrypoints.containers.schemas import schema_versions
 from llama_mapper.entrypoints.containers.shared_state import shared_state
+from llama_mapper.entrypoints.containers.tracing import tracing_of
 from llama_mapper.entrypoints.settings import Settings
 from llama_mapper.entrypoints.version import service_version
 
@@ -43,6 +44,8 @@ class PlatformContainer(containers.DeclarativeContainer):
     """What belongs to no context."""
 
     settings = providers.Dependency(instance_of=Settings)
+    context: providers.Provider[str] = providers.Object("")
+    """The context that runs here alone; empty where all run."""
     clock = providers.Object(system_clock)
     version = providers.Callable(service_version)
     catalogue = providers.Singleton(load_catalogue)
@@ -51,6 +54,7 @@ class PlatformContainer(containers.DeclarativeContainer):
     schemas = providers.Object(schema_versions)
     """What gives the committed versions of the published schemas."""
     metrics = providers.Singleton(PrometheusMetrics)
+    tracing = providers.Singleton(tracing_of, settings, context)
     database = providers.Singleton(database_for, settings, "platform")
     api_keys = providers.Singleton(SqlApiKeys, database)
     pepper = providers.Singleton(load_or_create_secret, providers.Callable(_key_file, settings, "api_keys.key"))

@@ -11,7 +11,8 @@ from llama_mapper.entrypoints.containers.assessment import running_assessment
 from llama_mapper.entrypoints.containers.databases import open_database
 from llama_mapper.entrypoints.containers.jobs import running_jobs
 from llama_mapper.entrypoints.containers.mapping import running_mapping
-from llama_mapper.entrypoints.containers.models import model_gauges, running_models
+from llama_mapper.entrypoints.containers.model_servers import running_model_servers
+from llama_mapper.entrypoints.containers.models import running_models, running_uses
 from llama_mapper.entrypoints.containers.orchestration import running_orchestration
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.policy_simulation import policy_simulator
@@ -26,6 +27,7 @@ from llama_mapper.entrypoints.containers.running import (
 )
 from llama_mapper.entrypoints.containers.schema_defaults import running_schema_defaults
 from llama_mapper.entrypoints.containers.shared_state import running_shared_state
+from llama_mapper.entrypoints.containers.tracing import running_tracing
 from llama_mapper.entrypoints.containers.training import running_training
 from llama_mapper.entrypoints.settings import Settings
 
@@ -40,13 +42,19 @@ async def running_monolith(
     """
     platform = PlatformContainer(settings=settings)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running_tracing(platform.tracing(), platform.metrics()))
         await stack.enter_async_context(open_database(platform.database()))
         shared = await stack.enter_async_context(running_shared_state(platform.shared_state(), platform.metrics()))
-        orchestration = await stack.enter_async_context(running_orchestration(platform, more_detectors))
-        analysis = await stack.enter_async_context(running_analysis(platform))
         mapping = await stack.enter_async_context(running_mapping(platform))
+        orchestration = await stack.enter_async_context(
+            running_orchestration(platform, more_detectors, mapping.tenants())
+        )
+        analysis = await stack.enter_async_context(running_analysis(platform))
         models = await stack.enter_async_context(running_models(platform, mapping.database()))
-        model_gauges(platform.metrics(), models.serving())
+        in_service = await stack.enter_async_context(running_uses(platform, mapping, models))
+        servers = await stack.enter_async_context(
+            running_model_servers(settings, mapping.database(), platform.metrics())
+        )
         chain = await stack.enter_async_context(
             running_assessment(platform, orchestration.service(), analysis.service(), mapping.service())
         )
@@ -67,7 +75,10 @@ async def running_monolith(
             mapping=mapping.service(),
             validator=mapping.validator(),
             costs=mapping.costs(),
+            monitoring=mapping.monitoring(),
+            optimiser=mapping.optimiser(),
             models=models.registry(),
+            model_servers=servers.desk,
             mapping_desks=mapping.desks(),
             assessments=chain.service(),
             simulator=policy_simulator(platform, orchestration, chain),
@@ -90,6 +101,8 @@ async def running_monolith(
                 **mapping.watch().notes(),
                 **shared.notes(),
                 **models.serving().notes(),
+                **in_service.notes(),
+                **servers.notes(),
                 **mapping.releases().notes(),
                 **schema_defaults.notes(),
                 **mapping.stages().notes(),

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from llama_mapper.domain.contracts.analysis import AnalysisApi
 from llama_mapper.domain.contracts.assessment import AssessmentApi
+from llama_mapper.domain.contracts.cost_optimisation import CostOptimiserApi
 from llama_mapper.domain.contracts.costs import CostApi
 from llama_mapper.domain.contracts.crosswalks import CrosswalkDeskApi
 from llama_mapper.domain.contracts.detectors import DetectorDeskApi, DetectorRegistryApi
 from llama_mapper.domain.contracts.jobs import JobApi
 from llama_mapper.domain.contracts.mapping import MappingApi
+from llama_mapper.domain.contracts.mapping_settings import MappingSettingsApi
+from llama_mapper.domain.contracts.model_servers import ModelServerApi
+from llama_mapper.domain.contracts.monitoring import MonitoringApi
 from llama_mapper.domain.contracts.orchestration import OrchestrationApi
+from llama_mapper.domain.contracts.overlays import OverlayApi
 from llama_mapper.domain.contracts.own_catalogue import FrameworkDeskApi, VocabularyDeskApi
 from llama_mapper.domain.contracts.policies import PolicyLifecycleApi
 from llama_mapper.domain.contracts.releases import ExperimentApi, ReleaseApi
@@ -58,6 +63,8 @@ class MappingDesks:
     vocabularies: VocabularyDeskApi
     frameworks: FrameworkDeskApi
     crosswalks: CrosswalkDeskApi
+    settings: MappingSettingsApi
+    overlays: OverlayApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,10 @@ class Running:
     mapping: MappingApi | None = None
     validator: ValidationApi | None = None
     costs: CostApi | None = None
+    monitoring: MonitoringApi | None = None
+    optimiser: CostOptimiserApi | None = None
     models: ModelRegistry | None = None
+    model_servers: ModelServerApi | None = None
     mapping_desks: MappingDesks | None = None
     assessments: AssessmentApi | None = None
     registry: DetectorRegistryApi | None = None

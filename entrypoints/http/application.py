@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llama_mapper.domain.kernel.tracing import Tracing
 from llama_mapper.entrypoints.containers.schemas import schema_versions
 from llama_mapper.entrypoints.http.authentication import Authenticator
 from llama_mapper.entrypoints.http.docs_page import docs_page
@@ -39,6 +40,7 @@ def create_application(
     idempotency: Idempotency | None = None,
     schemas: Schemas = schema_versions,
     defaults: SchemaDefaults | None = None,
+    tracing: Tracing | None = None,
 ) -> Starlette:
     """The application that serves `operations`; `docs` adds `/openapi.json` and `/docs`.
 
@@ -50,7 +52,10 @@ def create_application(
         routes += _docs_routes(operations, version)
     application = Starlette(
         routes=[*routes, *health],
-        middleware=[Middleware(TelemetryMiddleware, on_request=on_request), Middleware(FixedPaths, routes=routes)],
+        middleware=[
+            Middleware(TelemetryMiddleware, on_request=on_request, tracing=tracing),
+            Middleware(FixedPaths, routes=routes),
+        ],
         exception_handlers={HTTPException: on_http_exception},
     )
     application.state.schemas = schemas

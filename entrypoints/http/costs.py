@@ -22,8 +22,8 @@ def cost_operations(api: CostApi) -> list[Operation]:
     """`/v1/costs`, `/v1/costs/budget` and `/v1/costs/alerts`."""
 
     async def report(request: Request, principal: Principal) -> Response:
-        until = _day(request, "until") or datetime.now(UTC).date()
-        since = _day(request, "since") or until - timedelta(days=_DAYS - 1)
+        until = day_of(request, "until") or datetime.now(UTC).date()
+        since = day_of(request, "since") or until - timedelta(days=_DAYS - 1)
         return json_answer(await api.report(principal.tenant_for(None), since, until))
 
     async def budget(_: Request, principal: Principal) -> Response:
@@ -101,7 +101,8 @@ def cost_operations(api: CostApi) -> list[Operation]:
     ]
 
 
-def _day(request: Request, name: str) -> date | None:
+def day_of(request: Request, name: str) -> date | None:
+    """The query parameter as a day; None where it is absent."""
     text = request.query_params.get(name)
     if text is None:
         return None

@@ -120,6 +120,8 @@ def problem_response(error: ServiceError, faults: tuple[FieldFault, ...] = ()) -
     """The answer for an error."""
     status = STATUS[error.error_code]
     trace = CURRENT_TRACE.get()
+    if trace is not None and trace.span is not None:
+        trace.span.set({"llama_mapper.error.code": error.error_code.value})
     body: dict[str, Any] = {
         "type": f"urn:llama-mapper:error:{error.error_code.value.lower()}",
         "title": _TITLES[status],

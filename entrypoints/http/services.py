@@ -12,6 +12,7 @@ from llama_mapper.entrypoints.http.analysis import analysis_operations
 from llama_mapper.entrypoints.http.application import create_application
 from llama_mapper.entrypoints.http.assessments import assessment_operations
 from llama_mapper.entrypoints.http.authentication import Authenticator
+from llama_mapper.entrypoints.http.cost_optimisation import optimiser_operations
 from llama_mapper.entrypoints.http.costs import cost_operations
 from llama_mapper.entrypoints.http.crosswalks import crosswalk_operations
 from llama_mapper.entrypoints.http.detectors import detector_operations
@@ -22,11 +23,15 @@ from llama_mapper.entrypoints.http.health import health_routes
 from llama_mapper.entrypoints.http.idempotency import Idempotency
 from llama_mapper.entrypoints.http.jobs import job_operations
 from llama_mapper.entrypoints.http.mapping import mapping_operations
+from llama_mapper.entrypoints.http.mapping_settings import mapping_settings_operations
+from llama_mapper.entrypoints.http.model_servers import model_server_operations
 from llama_mapper.entrypoints.http.models import model_operations
 from llama_mapper.entrypoints.http.moderations import moderation_operations
+from llama_mapper.entrypoints.http.monitoring import monitoring_operations
 from llama_mapper.entrypoints.http.openapi import openapi_document
 from llama_mapper.entrypoints.http.operations import Operation
 from llama_mapper.entrypoints.http.orchestration import orchestration_operations
+from llama_mapper.entrypoints.http.overlays import overlay_operations
 from llama_mapper.entrypoints.http.own_catalogue import framework_operations, vocabulary_operations
 from llama_mapper.entrypoints.http.policies import policy_operations
 from llama_mapper.entrypoints.http.policy_simulation import policy_simulation_operations
@@ -47,6 +52,9 @@ if TYPE_CHECKING:
 
 _LINK_BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a body from another context: an analysis of 8,192 findings is about 4 MB."""
+
+_MARGIN_S = 30.0
+"""Seconds that a request about a model server may take besides what loading may: asking it, and keeping the record."""
 
 _LEASE_MARGIN_S = 5.0
 """Seconds by which a claim outlives the request that has it."""
@@ -98,6 +106,7 @@ def application_of(running: Running, settings: Settings, *, front: bool) -> Star
         ),
         schemas=platform.schemas(),
         defaults=running.schema_defaults,
+        tracing=platform.tracing(),
     )
 
 
@@ -134,6 +143,10 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += schema_link_operations(running.schema_link)
     if running.costs is not None:
         operations += cost_operations(running.costs)
+    if running.monitoring is not None:
+        operations += monitoring_operations(running.monitoring, running.operator_tenant)
+    if running.optimiser is not None:
+        operations += optimiser_operations(running.optimiser)
     if running.validator is not None:
         operations += validation_operations(running.validator, body_limit)
     if running.mapping is not None:
@@ -142,6 +155,9 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += model_operations(
             running.models, running.operator_tenant, settings.artifact_limit, settings.artifact_timeout_s
         )
+    if running.model_servers is not None:
+        slowest_s = max((server.load_timeout_s for server in settings.model_servers), default=0.0)
+        operations += model_server_operations(running.model_servers, running.operator_tenant, slowest_s + _MARGIN_S)
     if running.releases is not None:
         operations += release_operations(running.releases, running.operator_tenant)
     if running.experiments is not None:
@@ -156,6 +172,8 @@ def operations_of(running: Running, catalogue: CatalogueView, settings: Settings
         operations += vocabulary_operations(desks.vocabularies)
         operations += framework_operations(desks.frameworks)
         operations += crosswalk_operations(desks.crosswalks)
+        operations += mapping_settings_operations(desks.settings)
+        operations += overlay_operations(desks.overlays)
     if running.forwarders:
         here = {each.id for each in operations}
         elsewhere = [each for each in monolith_operations(settings) if each.id not in here]
@@ -186,6 +204,9 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *schema_deployment_operations(schema_versions, unused, unused, ""),
         *validation_operations(unused, body_limit),
         *cost_operations(unused),
+        *monitoring_operations(unused, ""),
+        *optimiser_operations(unused),
+        *model_server_operations(unused, "", artifact_timeout_s),
         *mapping_operations(unused, unused, _LINK_BODY_LIMIT),
         *model_operations(unused, "", artifact_limit, artifact_timeout_s),
         *release_operations(unused, ""),
@@ -196,6 +217,8 @@ def monolith_operations(settings: Settings | None = None) -> list[Operation]:
         *vocabulary_operations(unused),
         *framework_operations(unused),
         *crosswalk_operations(unused),
+        *mapping_settings_operations(unused),
+        *overlay_operations(unused),
     ]
 
 

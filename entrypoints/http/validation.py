@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,9 +16,9 @@ from llama_mapper.entrypoints.http.operations import Operation
 def validation_operations(api: ValidationApi, body_limit: int) -> list[Operation]:
     """`/v1/validate`."""
 
-    async def validate(request: Request, _: Principal) -> Response:
+    async def validate(request: Request, principal: Principal) -> Response:
         query = await read_model(request, ValidationQuery, body_limit)
-        return json_answer(await asyncio.to_thread(api.validate, query))
+        return json_answer(await api.validate(principal.tenant_for(None), query))
 
     return [
         Operation(
@@ -28,7 +26,7 @@ def validation_operations(api: ValidationApi, body_limit: int) -> list[Operation
             method="POST",
             path="/v1/validate",
             tag="schemas",
-            summary="Check a request or an answer against its schema and the catalogue. Nothing of it is kept.",
+            summary="Check a request or an answer against its schema and the tenant's catalogue; nothing is kept.",
             scope=Scope.READ,
             handler=validate,
             requests=(ValidationQuery,),

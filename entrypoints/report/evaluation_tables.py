@@ -172,6 +172,7 @@ def _protocol(report: MappingEvaluation) -> Section:
         ("Left out together", "; ".join(", ".join(vendors) for vendors in together.values()) or "none"),
         ("Versions", f"llama-mapper {report.service_version}, taxonomy {report.taxonomy_version}, vocabularies "
          f"{report.vocabulary_version}"),
+        *[(f"Asked by {one.name}", one.version) for one in report.subjects if one.version],
         ("Labels in one call", f"at most {protocol.batch}"),
         ("Seed", str(protocol.seed)),
         ("Digest of labels and right answers", protocol.items_digest),

@@ -1,24 +1,17 @@
-"""Models on the command line: registered, moved, examined, pulled, removed; and what an interruption leaves."""
+"""Models on the command line: registered, moved, examined, pulled, removed."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.object_places import S3Place, s3_client
-from tests.support.object_servers import s3
-from tests.support.registered_models import lora_folder, safetensors
-from tests.support.servers import PROGRAM, run_cli
+from tests.support.registered_models import lora_folder
+from tests.support.servers import run_cli
 
-__all__ = ["s3"]
 NAME = "llama3_mapper"
 
 
@@ -84,49 +77,6 @@ def test_a_folder_that_is_no_model_is_refused_and_why(tmp_path: Path, spoil: dic
     error = models(tmp_path / "data", "register", folder, "--name", NAME, fails=2)
     assert "MODEL_INVALID" in error
     assert said in error
-
-
-def parts_there(client: Any, bucket: str) -> bool:
-    """Whether an upload that has not ended has parts."""
-    uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
-    return any(
-        client.list_parts(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"]).get("Parts") for each in uploads
-    )
-
-
-def test_a_registration_killed_in_mid_upload_finishes_when_it_is_run_again(tmp_path: Path, s3: int) -> None:
-    folder = lora_folder(tmp_path / "lora")
-    size = 36 * 1024 * 1024  # three parts
-    (folder / "a_base.safetensors").write_bytes(safetensors({"w": ("U8", [size], bytes(size))}))
-    place = S3Place(s3)
-    bucket = "killed-in-mid-upload"
-    client = s3_client(s3)
-    client.create_bucket(Bucket=bucket)
-    environment = {
-        "LLAMA_MAPPER_OBJECT_STORE": "s3",
-        "LLAMA_MAPPER_S3_BUCKET": bucket,
-        "LLAMA_MAPPER_S3_ENDPOINT_URL": place.bucket(bucket).endpoint_url or "",
-        "LLAMA_MAPPER_S3_REGION": "us-east-1",
-        "LLAMA_MAPPER_S3_ACCESS_KEY_ID": "test",
-        "LLAMA_MAPPER_S3_SECRET_ACCESS_KEY": "secret",
-    }
-    data = tmp_path / "data"
-    command = [PROGRAM, "models", "register", folder, "--name", NAME, "--data-dir", data]
-    with subprocess.Popen([str(each) for each in command], env=os.environ | environment) as process:
-        until = time.monotonic() + 60
-        while not parts_there(client, bucket):
-            assert time.monotonic() < until
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    listed = client.list_objects_v2(Bucket=bucket).get("Contents", ())
-    assert not [each for each in listed if "a_base" in each["Key"]]
-    assert models(data, "register", folder, "--name", NAME, environment=environment)["version"] == "0.1.0"
-    assert [each["version"] for each in models(data, "list", NAME, environment=environment)["items"]] == ["0.1.0"]
-    keys = [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]]
-    assert sorted(key.rsplit("/", 1)[1] for key in keys) == sorted(path.name for path in folder.iterdir())
-    assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
 
 def test_a_store_that_is_away_is_told_and_nothing_is_registered(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def test_one_trace_runs_through_all_three_services(split: Server) -> None:
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     with split.client(headers={"traceparent": f"00-{trace_id}-{SPAN}-01"}) as client:
         assert client.post("/v1/assessments", json=TEXT).status_code == 200
-    routes = {line["route"] for line in lines_with(split, trace_id, 3)}
-    assert routes == {"/v1/assessments", "/v1/analyze", "/v1/map"}
+    routes = {line["route"] for line in lines_with(split, trace_id, 4)}
+    assert routes == {"/v1/assessments", "/v1/analyze", "/v1/map", "/v1/overlay/mark"}
 
 
 def test_metrics_are_prometheus_text_and_name_what_matters(guarded: Guarded) -> None:

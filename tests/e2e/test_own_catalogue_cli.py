@@ -175,3 +175,44 @@ def test_a_taxonomys_plan_names_what_needs_a_person_until_one_has_said_it(tmp_pa
         "d.b.x": "d.c.x",
     }
     told("catalogue", "plan", old, old, "--migration", migration, status=2)
+
+
+def test_mapping_settings_and_the_optimiser_from_the_command_line(data_dir: Path, tmp_path: Path) -> None:
+    labels, settings = tmp_path / "labels.jsonl", tmp_path / "settings.yaml"
+    labels.write_text(
+        '{"vendor": "presidio", "label": "CREDIT_CARD"}\n{"vendor": "nobody", "label": "email_address"}\n'
+    )
+    settings.write_text("strategy: catalogue-only\noptimisation: {min_labels: 1}\n")
+    at = ("--data-dir", data_dir)
+    assert b"no settings" in told("mapping-settings", "show", *at).stdout
+    put = told("mapping-settings", "set", settings, "--as", "anna", "--note", "cheaper", "--json", *at)
+    assert json.loads(put.stdout)["version"]["who"] == "anna"
+    mapped = [json.loads(line) for line in told("map", labels, *at).stdout.splitlines()]
+    assert [each["abstained"] for each in mapped] == [False, True]
+    found = json.loads(told("costs", "optimise", "--json", *at).stdout)
+    assert (found["labels"], found["unknown_labels"], found["min_labels"]) == (2, 1, 1)
+    table = told("costs", "optimise", *at).stdout.decode()
+    assert "as_it_was" in table
+    assert "recommended: as_it_was" in table
+    ran = json.loads(told("costs", "optimise", "--run", "--json", *at).stdout)
+    assert ran["labels"] == 2
+    assert b"CONFLICT" in told("costs", "optimise", "--run", *at, status=2).stderr
+    assert json.loads(told("costs", "recommendations", "--json", *at).stdout)["items"] == [ran]
+    settings.write_text("min_confidence: 3\n")
+    told("mapping-settings", "set", settings, *at, status=2)
+    told("mapping-settings", "remove", *at)
+    assert b"removed" in told("mapping-settings", "history", *at).stdout
+    assert b"- strategy" in told("mapping-settings", "diff", 1, 2, *at).stdout
+    told("mapping-settings", "rollback", 1, *at)
+    assert b"catalogue-only" in told("mapping-settings", "show", *at).stdout
+
+
+def test_a_document_is_checked_as_its_tenant_sees_the_catalogue(data_dir: Path, tmp_path: Path) -> None:
+    vocabulary, document = tmp_path / "acme.json", tmp_path / "request.json"
+    labels = {"1": {"labels": {EMAIL: ["TICKET"]}}}
+    vocabulary.write_text(json.dumps({"source": "handbook", "basis": "docs", "versions": labels}))
+    document.write_text(json.dumps({"labels": [{"vendor": "acme_codes", "label": "TICKET"}]}))
+    told("vocabularies", "put", "acme_codes", vocabulary, "--data-dir", data_dir)
+    check = ("validate", document, "--schema", "LabelMappingRequest", "--json")
+    assert json.loads(told(*check).stdout)["warnings"] == 1
+    assert json.loads(told(*check, "--tenant", "local", "--data-dir", data_dir).stdout)["warnings"] == 0

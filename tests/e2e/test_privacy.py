@@ -1,4 +1,7 @@
-"""Content never leaves memory: marked content goes through every door, then everything that was kept is searched."""
+"""Content never leaves memory: marked content goes through every door, then everything that was kept is searched.
+
+`test_tracing.py` does the same with the three services of a split installation.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import pytest
 from llama_mapper import LlamaMapper
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.orchestration.ports import DetectorDescriptor, Inquiry, Inspection
-from tests.support.servers import Server, run_cli, serving, serving_split
+from tests.support.servers import Server, run_cli, serving
+from tests.support.traces import Collector, collecting
 
 MARK = "Xq7Zk2Vw"
 """In every piece of content, as a word, inside an address, a password and a name."""
@@ -25,10 +29,24 @@ TALKATIVE = {"LLAMA_MAPPER_LOG_LEVEL": "DEBUG"}
 JSON = {"content-type": "application/json"}
 
 
+FORMS = [MARK.encode(), MARK.lower().encode(), MARK.encode("utf-16-le"), MARK.encode().hex().encode()]
+"""In which it could be written."""
+
+
 def kept(folder: Path) -> list[Path]:
-    """Every file under the folder that has the mark, in any of the forms in which it could be written."""
-    forms = [MARK.encode(), MARK.lower().encode(), MARK.encode("utf-16-le"), MARK.encode().hex().encode()]
-    return [path for path in folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]
+    """Every file under the folder that has the mark, in any form."""
+    return [path for path in folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in FORMS)]
+
+
+def exported(collector: Collector, labels: set[str]) -> list[str]:
+    """What the traces tell: never the mark, nor what a detector called what it found."""
+    spans = collector.spans()
+    assert {"assess", "detect presidio", "detect violence", "analyze", "map", "sign"} <= {span.name for span in spans}
+    assert not any(form in body for body in collector.bodies for form in FORMS)
+    told = [str(value) for span in spans for value in span.told.values()]
+    assert labels
+    assert not labels & set(told)
+    return told
 
 
 def in_background(client: httpx2.Client, accepted: httpx2.Response) -> httpx2.Response:
@@ -96,15 +114,23 @@ def through_http(server: Server) -> str:
     return "\n".join(answer.text for answer in answers)
 
 
-def test_nothing_of_the_content_is_kept_or_answered_by_the_monolith(tmp_path: Path) -> None:
-    with serving(tmp_path, LLAMA_MAPPER_LOG_LEVEL="DEBUG") as server:
-        assert MARK not in through_http(server)
-    assert kept(tmp_path) == []
+def labels_found(server: Server) -> set[str]:
+    """What the detectors call what they find in the marked content."""
+    with server.client() as client:
+        found = client.post("/v1/assessments", json={"content": CONTENT}).json()["analysis"]["findings"]
+        client.post(
+            "/v1/assessments", json={"content": "x"}, headers={"tracestate": f"a={MARK}"}
+        )  # without traceparent
+    return {finding["label"] for finding in found}
 
 
-def test_nothing_of_the_content_is_kept_or_answered_by_the_split_services(tmp_path: Path) -> None:
-    with serving_split(tmp_path, LLAMA_MAPPER_LOG_LEVEL="DEBUG") as server:
-        assert MARK not in through_http(server)
+def test_nothing_of_the_content_is_kept_traced_or_answered_by_the_monolith(tmp_path: Path) -> None:
+    with collecting() as collector:
+        with serving(tmp_path, LLAMA_MAPPER_LOG_LEVEL="DEBUG", LLAMA_MAPPER_TRACING_ENDPOINT=collector.url) as server:
+            assert MARK not in through_http(server)
+            labels = labels_found(server)
+        told = exported(collector, labels)
+    assert "local" not in told, "the tenant"
     assert kept(tmp_path) == []
 
 

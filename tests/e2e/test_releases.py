@@ -21,26 +21,38 @@ from llama_mapper.entrypoints.cli.main import app
 from llama_mapper.entrypoints.containers.databases import database_for, open_database
 from llama_mapper.entrypoints.settings import Settings
 from tests.e2e.conftest import FEW_DETECTORS, issued_key
+from tests.support.detector_servers import detector_server
 from tests.support.servers import Server, serving
 
 DIGEST = "sha256:" + "b" * 64
+VERSIONS = {"model": ("v1", "v2"), "prompt": ("option", "id"), "strategy": ("cascade", "model-first")}
 GOOD = {"digest": DIGEST, "figures": {"level2_accuracy": 0.9}}
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"LLAMA_MAPPER_DETECTORS": FEW_DETECTORS, "LLAMA_MAPPER_RELEASE_INTERVAL_S": "0.1"}
-    with serving(tmp_path_factory.mktemp("served"), **settings) as running:
-        yield running
+    with detector_server() as models:
+        models.behave("good", models=["m"])
+        settings = {
+            "LLAMA_MAPPER_DETECTORS": FEW_DETECTORS,
+            "LLAMA_MAPPER_RELEASE_INTERVAL_S": "0.1",
+            "LLAMA_MAPPER_GENERATION": json.dumps(
+                [{"kind": "vllm", "url": models.url, "model": "m", "release": release} for release in VERSIONS["model"]]
+            ),
+        }
+        with serving(tmp_path_factory.mktemp("served"), **settings) as running:
+            yield running
 
 
 def plan(kind: str, **changes: Any) -> dict[str, Any]:
-    return {"kind": kind, "baseline": "v1", "candidate": "v2", "evaluation": GOOD} | changes
+    baseline, candidate = VERSIONS[kind]
+    return {"kind": kind, "baseline": baseline, "candidate": candidate, "evaluation": GOOD} | changes
 
 
 def experiment(kind: str, **changes: Any) -> dict[str, Any]:
-    treatment = {"version": "v2", "percent": 20.0, "evaluation": GOOD}
-    return {"kind": kind, "baseline": "v1", "treatments": [treatment]} | changes
+    baseline, candidate = VERSIONS[kind]
+    treatment = {"version": candidate, "percent": 20.0, "evaluation": GOOD}
+    return {"kind": kind, "baseline": baseline, "treatments": [treatment]} | changes
 
 
 def until(holds: Callable[[], bool], limit_s: float = 60.0) -> None:
@@ -100,7 +112,7 @@ def count(served: Server, release_id: str, **tallies: Tally) -> None:
 
 
 def test_the_server_advances_a_canary_by_itself_and_the_next_begins_from_there(served: Server) -> None:
-    quick = plan("crosswalk", min_seconds=0.0, min_requests=5, stages=[50.0, 100.0])
+    quick = plan("strategy", min_seconds=0.0, min_requests=5, stages=[50.0, 100.0])
     with served.client() as client:
         made = done(client.post("/v1/releases", json=quick), 201)
         one = f"/v1/releases/{made['id']}"
@@ -112,9 +124,9 @@ def test_the_server_advances_a_canary_by_itself_and_the_next_begins_from_there(s
         assert len(done(client.get(f"{one}/series"))["items"]) == 2
         doors = [each["door"] for each in done(client.get(f"{one}/history"))["items"]]
         assert doors == ["http", "controller", "controller"]
-        settled = client.post("/v1/releases", json=plan("crosswalk", candidate="v3"))
+        settled = client.post("/v1/releases", json=plan("strategy", candidate="catalogue-only"))
         assert (settled.status_code, settled.json()["code"]) == (409, "RELEASE_STATE")
-        assert "the crosswalk in force is v2" in settled.json()["detail"]
+        assert "the strategy in force is model-first" in settled.json()["detail"]
 
 
 def test_the_server_rolls_a_failing_canary_back_by_itself(served: Server) -> None:
@@ -139,9 +151,9 @@ def test_the_server_rolls_a_failing_canary_back_by_itself(served: Server) -> Non
             "level2_accuracy must be at least 0.5 and is 0.1",
         ),
         (plan("prompt", stages=[50.0]), 400, "INVALID_REQUEST", ""),
-        (plan("prompt", candidate="v1"), 400, "INVALID_REQUEST", ""),
+        (plan("prompt", candidate="option"), 400, "INVALID_REQUEST", ""),
         (plan("prompt", mode="ab"), 400, "INVALID_REQUEST", ""),
-        (plan("weather"), 400, "INVALID_REQUEST", ""),
+        (plan("prompt") | {"kind": "weather"}, 400, "INVALID_REQUEST", ""),
     ],
 )
 def test_a_plan_that_must_not_begin_is_refused(
@@ -157,8 +169,8 @@ def test_a_plan_that_must_not_begin_is_refused(
 
 def test_an_experiment_goes_through_its_life_by_http(served: Server) -> None:
     with served.client() as client:
-        made = done(client.post("/v1/experiments", json=experiment("taxonomy")), 201)
-        shadow = experiment("taxonomy", mode="shadow", metrics=[{"name": "latency_ms", "high": 500.0}])
+        made = done(client.post("/v1/experiments", json=experiment("prompt")), 201)
+        shadow = experiment("prompt", mode="shadow", metrics=[{"name": "latency_ms", "high": 500.0}])
         beside = done(client.post("/v1/experiments", json=shadow), 201)
         one = f"/v1/experiments/{made['id']}"
         assert [each["name"] for each in done(client.get(one))["effects"]] == ["abstained", "errors"]
@@ -172,7 +184,7 @@ def test_an_experiment_goes_through_its_life_by_http(served: Server) -> None:
 def test_the_command_line_takes_the_same_steps(served: Server, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text(
-        "mode: blue_green\nkind: prompt\nbaseline: v1\ncandidate: v2\n"
+        "mode: blue_green\nkind: prompt\nbaseline: option\ncandidate: id\n"
         f"evaluation:\n  digest: {DIGEST}\n  figures: {{level2_accuracy: 0.9}}\n"
     )
     made = told(served, "releases", "start", file, "--as", "anna")
@@ -192,7 +204,7 @@ def test_the_command_line_takes_the_same_steps(served: Server, tmp_path: Path) -
 
 def test_a_page_shows_an_experiment_and_nothing_from_elsewhere(served: Server, tmp_path: Path) -> None:
     file, page = tmp_path / "plan.json", tmp_path / "page.html"
-    file.write_text(json.dumps(experiment("strategy")))
+    file.write_text(json.dumps(experiment("prompt")))
     made = told(served, "experiments", "create", file)
     shown = command(served, "experiments", "show", made["id"], "--report", page)
     assert shown.exit_code == 0
@@ -215,8 +227,8 @@ def test_only_the_operators_administrators_change_releases(tmp_path: Path) -> No
             headers = {"authorization": f"Bearer {key}"}
             return client.request(method, path, json=body, headers=headers).status_code
 
-        assert status(stranger, "POST", "/v1/releases", plan("model")) == 403
-        assert status(reader, "POST", "/v1/releases", plan("model")) == 403
-        assert status(admin, "POST", "/v1/releases", plan("model")) == 201
+        assert status(stranger, "POST", "/v1/releases", plan("strategy")) == 403
+        assert status(reader, "POST", "/v1/releases", plan("strategy")) == 403
+        assert status(admin, "POST", "/v1/releases", plan("strategy")) == 201
         for path in ("/v1/releases", "/v1/experiments"):
             assert (status(stranger, "GET", path), status(reader, "GET", path)) == (403, 200)

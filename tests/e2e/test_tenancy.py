@@ -33,6 +33,7 @@ TESTED_BESIDE = {
     "/v1/vocabularies": "tests/contract/doors/test_own_catalogue.py",
     "/v1/frameworks/": "tests/contract/doors/test_own_catalogue.py",
     "/v1/crosswalks": "tests/contract/doors/test_own_catalogue.py",
+    "/v1/mapping-settings": "tests/contract/doors/test_mapping_settings.py",
 }
 """What needs more to exist than this file makes: the beginning of its path, and the tests that hold it. Its lists are
 held here as well."""
@@ -42,19 +43,22 @@ PUBLIC_BY_ID = {
     ("get", "/v1/taxonomies/versions/{version}/plan"),
 }
 BUDGET = {("put", "/v1/costs/budget"), ("delete", "/v1/costs/budget")}
+REFERENCE = {("put", "/v1/monitoring/reference"), ("delete", "/v1/monitoring/reference")}
 BESIDE = {place for place in OPERATIONS if place[1].startswith(tuple(TESTED_BESIDE))}
 RELEASES = sorted(
     place
     for place in OPERATIONS
     if place[1].startswith(("/v1/releases", "/v1/experiments")) or place[1].endswith("/versions/{major}:deploy")
 )
+MODEL_SERVERS = sorted(place for place in OPERATIONS if place[1].startswith("/v1/model-servers"))
 REGISTRY = sorted(place for place in OPERATIONS if "/detectors" in place[1] and place != ("get", "/v1/detectors"))
-OPERATORS = {*RELEASES, *REGISTRY}
+OPERATORS = {*RELEASES, *REGISTRY, *MODEL_SERVERS}
 BY_ID = sorted(place for place in OPERATIONS if "{" in place[1] and place not in {*OPERATORS, *BESIDE, *PUBLIC_BY_ID})
 LISTS = sorted(
     place
     for place in OPERATIONS
-    if place[0] == "get" and "{" not in place[1] and place not in RELEASES and ":" not in place[1]
+    if place[0] == "get" and "{" not in place[1] and place not in {*RELEASES, *MODEL_SERVERS} and ":" not in place[1]
+    if not place[1].startswith("/v1/mapping-settings/")
 )
 OWN_BODY = sorted(
     place for place in OPERATIONS if place[0] == "post" and "{" not in place[1] and place not in {*OPERATORS, *BESIDE}
@@ -138,7 +142,7 @@ def owned(house: House) -> dict[str, Any]:
 
 
 def test_every_operation_of_the_document_is_held_to_one_of_the_rules_below() -> None:
-    ruled = {*BY_ID, *OPERATORS, *LISTS, *OWN_BODY, *BESIDE, *PUBLIC_BY_ID, *BUDGET, *ASKED_FOR}
+    ruled = {*BY_ID, *OPERATORS, *LISTS, *OWN_BODY, *BESIDE, *PUBLIC_BY_ID, *BUDGET, *REFERENCE, *ASKED_FOR}
     assert set(OPERATIONS) == ruled
     assert len(BY_ID) >= 15
 
@@ -169,7 +173,7 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist_and_stays_as_it_w
 def test_a_list_has_nothing_of_another_tenant(house: House) -> None:
     for place in LISTS:
         answer = sent(house.beta, place, {})
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, (place, answer.text)
         assert [mark for mark in house.marks if mark in answer.text] == [], place
         other = house.beta.get(place[1], params={"tenant_id": "house-alpha"})
         named = {each["name"] for each in OPERATIONS[place].get("parameters", ())}
@@ -199,6 +203,13 @@ def test_only_the_operator_may_use_releases(house: House) -> None:
         assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
 
 
+def test_only_the_operator_may_use_model_servers(house: House) -> None:
+    for place in MODEL_SERVERS:
+        refused = sent(house.beta, place, {"server": "gpu", "model": "llama3_mapper"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
+    assert len(MODEL_SERVERS) == 6
+
+
 def test_a_budget_is_a_tenants_own(house: House) -> None:
     url = "/v1/costs/budget"
     house.alpha.put(url, json={"limit": 7.0}).raise_for_status()
@@ -206,6 +217,15 @@ def test_a_budget_is_a_tenants_own(house: House) -> None:
         house.beta.request(method, url, json=body).raise_for_status()
         budget = house.alpha.get(url).json()["budget"]
         assert (budget["limit"], budget["set_by"]) == (7.0, "house-alpha")
+
+
+def test_a_reference_is_a_tenants_own(house: House) -> None:
+    url, span = "/v1/monitoring/reference", {"since": "2026-03-02T00:00:00Z", "until": "2026-03-03T00:00:00Z"}
+    house.alpha.put(url, json=span).raise_for_status()
+    for method, body in (("PUT", span | {"until": "2026-03-04T00:00:00Z"}), ("DELETE", None)):
+        house.beta.request(method, url, json=body).raise_for_status()
+        reference = house.alpha.get(url).json()["reference"]
+        assert (reference["until"], reference["set_by"]) == (span["until"], "house-alpha")
 
 
 def test_a_body_cannot_speak_for_another_tenant(house: House) -> None:
@@ -221,6 +241,7 @@ def test_a_body_cannot_speak_for_another_tenant(house: House) -> None:
         "/v1/map": [],  # takes what /v1/analyze gave; tests/e2e/test_identity.py
         "/v1/policies:draft": [],  # these name no tenant
         "/v1/validate": [],
+        "/v1/costs/optimisation:run": [],
         "/v1/moderations": [],
     }
     assert {path for _, path in OWN_BODY if "/text/" not in path} == set(bodies), "the FMS doors name no tenant"

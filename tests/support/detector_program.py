@@ -278,7 +278,9 @@ def _tampered(behaviour: str) -> Callable[[Exchange], Any]:
         path, body = exchange.request["path"], exchange.request["body"]
         if exchange.request["method"] != "POST":
             known = path in ("/health", "/v1/models", "/", "/detect")
-            _send(exchange.writer, 200 if known else 404, b'{"object": "list", "data": []}')
+            served = [{"id": model} for model in exchange.service.told.get("models", ())]
+            listed = json.dumps({"object": "list", "data": served}).encode()
+            _send(exchange.writer, 200 if known else 404, listed)
             return
         answer = _ROUTES.get(path)
         if answer is None:
@@ -344,7 +346,8 @@ def _completion(body: Any, find: Finder, told: dict[str, Any]) -> Any:
         reply = next((said for word, said in told["reply_by_word"].items() if word in text), reply)
     message = {"role": "assistant", "content": reply}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": told.get("logprobs")}
-    return {"id": "c-1", "object": "chat.completion", "model": body["model"], "choices": [choice]}
+    usage = {"prompt_tokens": 50, "completion_tokens": 5, "total_tokens": 55}
+    return {"id": "c-1", "object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage}
 
 
 _ROUTES: dict[str, Callable[[Any, Finder, dict[str, Any]], Any]] = {

@@ -8,7 +8,8 @@ Behaviours: `good`, `refuse` (the port is closed), `hang`, `drip`, `reset` (in m
 `good` and the behaviour `bad` by turns.
 
 With any of them: `delay_s` before the answer, `words` (word → label, kept until given anew), `health` (`good`, `bad`,
-or `same`, the default: probes are treated like requests), for chat completions `reply`, or `reply_by_word`.
+or `same`, the default: probes are treated like requests), for chat completions `reply`, or `reply_by_word`, and
+`models`, the names of those that are served.
 """
 
 from __future__ import annotations

@@ -37,6 +37,10 @@ class ObjectPlace(Protocol):
         """The same as a Python expression, for another process."""
         ...
 
+    def environment(self, name: str) -> dict[str, str]:
+        """The same as settings of the product."""
+        ...
+
     async def spoil(self, name: str, key: str, content: bytes) -> None:
         """Put other bytes in the place of an object's, and leave what is recorded of it."""
         ...
@@ -73,6 +77,10 @@ class FolderPlace:
     def opening(self, name: str) -> str:
         """See `ObjectPlace`."""
         return f"FolderObjects(Path({str(self.root / name)!r}))"
+
+    def environment(self, name: str) -> dict[str, str]:
+        """See `ObjectPlace`."""
+        return {"LLAMA_MAPPER_OBJECT_FOLDER": str(self.root / name)}
 
     async def spoil(self, name: str, key: str, content: bytes) -> None:
         """See `ObjectPlace`."""
@@ -112,6 +120,18 @@ class S3Place:
         url = f"http://127.0.0.1:{self.port}"
         place = f"S3Bucket({name!r}, 'team-a/', {url!r}, 'us-east-1', {self.access_key!r}, 'secret')"
         return f"S3Objects({place}, part_size={PART})"
+
+    def environment(self, name: str) -> dict[str, str]:
+        """See `ObjectPlace`."""
+        return {
+            "LLAMA_MAPPER_OBJECT_STORE": "s3",
+            "LLAMA_MAPPER_OBJECT_PREFIX": "team-a/",
+            "LLAMA_MAPPER_S3_BUCKET": name,
+            "LLAMA_MAPPER_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "LLAMA_MAPPER_S3_REGION": "us-east-1",
+            "LLAMA_MAPPER_S3_ACCESS_KEY_ID": self.access_key,
+            "LLAMA_MAPPER_S3_SECRET_ACCESS_KEY": "secret",
+        }
 
     async def spoil(self, name: str, key: str, content: bytes) -> None:
         """See `ObjectPlace`."""
@@ -155,6 +175,15 @@ class AzurePlace:
         """See `ObjectPlace`."""
         place = f"AzureContainer({azure_connection(self.port)!r}, {name!r}, 'team-a/')"
         return f"AzureBlobObjects({place}, block_size={PART})"
+
+    def environment(self, name: str) -> dict[str, str]:
+        """See `ObjectPlace`."""
+        return {
+            "LLAMA_MAPPER_OBJECT_STORE": "azure",
+            "LLAMA_MAPPER_OBJECT_PREFIX": "team-a/",
+            "LLAMA_MAPPER_AZURE_CONNECTION_STRING": azure_connection(self.port),
+            "LLAMA_MAPPER_AZURE_CONTAINER": name,
+        }
 
     async def spoil(self, name: str, key: str, content: bytes) -> None:
         """See `ObjectPlace`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -101,14 +102,16 @@ def azurite_modules(request: pytest.FixtureRequest) -> Path:
     cache = request.config.cache
     assert cache is not None
     place = cache.mkdir(f"azurite-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}")
-    if not (place / "complete").exists():
-        for each in (lock, AZURITE / "package.json"):
-            shutil.copy(each, place)
-        options = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error"]
-        made = subprocess.run([npm, "ci", *options], cwd=place, capture_output=True, timeout=300, check=False)
-        if made.returncode:
-            pytest.fail(f"npm ci in {place} failed: {made.stderr.decode()[-2000:]}")
-        (place / "complete").touch()
+    with (place / "lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not (place / "complete").exists():
+            for each in (lock, AZURITE / "package.json"):
+                shutil.copy(each, place)
+            options = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error"]
+            made = subprocess.run([npm, "ci", *options], cwd=place, capture_output=True, timeout=300, check=False)
+            if made.returncode:
+                pytest.fail(f"npm ci in {place} failed: {made.stderr.decode()[-2000:]}")
+            (place / "complete").touch()
     return place / "node_modules"
 
 

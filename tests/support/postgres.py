@@ -11,7 +11,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support.loops import LoopThread
+from tests.support.servers import free_port
 
 OWNER = "llama_mapper_test_owner"
 APPLICATION = "llama_mapper_test_app"
@@ -114,9 +114,7 @@ class _Server:
                 check=True,
                 capture_output=True,
             )
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
+            port = free_port()
             options = {
                 "listen_addresses": "127.0.0.1",
                 "port": port,

@@ -19,6 +19,7 @@ import httpx2
 ROOT = Path(__file__).parents[2]
 LOG, GREETING = "log.jsonl", "greeting.txt"
 PROGRAM = Path(sys.executable).with_name("llama-mapper")
+_FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,14 @@ class Server:
 def free_port(in_a_row: int = 1) -> int:
     """The first of so many ports of 127.0.0.1 in a row that nobody uses.
 
-    They lie below those that systems give to outgoing connections (32768 and up), which come and go meanwhile.
+    They lie below those that systems give to outgoing connections (32768 and up), which come and go meanwhile. No two
+    workers of one run draw from the same ports, since a port that is free stays so until its server has started.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = _PORTS // workers
     while True:
-        first = random.randint(20_000, 32_000)
+        first = _FIRST_PORT + worker * share + random.randrange(share - in_a_row)
         with ExitStack() as stack:
             try:
                 for port in range(first, first + in_a_row):
@@ -80,11 +85,15 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
 
 @contextmanager
 def starting(
-    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], port: int | None = None
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    port: int | None = None,
+    program: Sequence[object] = (PROGRAM,),
 ) -> Iterator[Server]:
-    """`llama-mapper serve`, just begun; wait for it with `wait_until_loaded`."""
+    """`llama-mapper serve`, just begun; wait for it with `wait_until_loaded`. `program` is what serves in its place."""
     port = port or free_port()
-    command = [PROGRAM, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
+    command = [*program, "serve", "--port", str(port), "--data-dir", folder / "data", *arguments]
     with _running(command, folder, environment) as process:
         yield Server(f"http://127.0.0.1:{port}", folder / "data", folder / LOG, process)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import text
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
+from tests.support.loops import LoopThread
 from tests.support.postgres import APPLICATION, PostgresDatabase
 
 
@@ -68,13 +70,30 @@ class SqlitePlace:
         return again
 
 
+_EMPTY = """
+DO $$
+DECLARE each name;
+BEGIN
+    SET LOCAL session_replication_role = replica;  -- no trigger keeps rows from being deleted
+    FOR each IN SELECT tablename FROM pg_tables WHERE schemaname = '{schema}' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM {schema}.%I', each);
+    END LOOP;
+    FOR each IN SELECT sequencename FROM pg_sequences WHERE schemaname = '{schema}' AND last_value IS NOT NULL LOOP
+        PERFORM setval(format('{schema}.%I', each), 1, false);
+    END LOOP;
+END $$
+"""
+
+
 class PostgresPlace:
     """One server; a context's tables are emptied for each fresh database."""
 
     kind = "postgresql"
 
-    def __init__(self, server: PostgresDatabase) -> None:
+    def __init__(self, server: PostgresDatabase, loop: LoopThread) -> None:
         self._server = server
+        self._loop = loop
+        self._superuser: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def prepare(self) -> None:
         """Migrate every context once."""
@@ -91,17 +110,7 @@ class PostgresPlace:
 
     async def fresh(self, context: str, **options: Any) -> Database:
         """An open, empty database of the context, to be closed by the caller."""
-        owner = await self.as_owner(context)
-        try:
-            async with owner.writing() as connection:
-                found = await connection.execute(
-                    text("SELECT tablename FROM pg_tables WHERE schemaname = :s AND tablename <> 'alembic_version'"),
-                    {"s": context},
-                )
-                for (table,) in found.all():
-                    await connection.execute(text(f"TRUNCATE {table} RESTART IDENTITY"))
-        finally:
-            await owner.close()
+        await asyncio.to_thread(self._loop.run, self._empty(context))
         database = Database(self._server.url, context, **options)
         await database.open()
         return database
@@ -111,3 +120,14 @@ class PostgresPlace:
         again = Database(self._server.url, database.context, **options)
         await again.open()
         return again
+
+    async def _empty(self, context: str) -> None:
+        """Delete the rows, which is ten times as quick as truncating small tables."""
+        if self._superuser is None:
+            self._superuser = await asyncpg.connect(self._server.superuser_url)
+        await self._superuser.execute(_EMPTY.format(schema=context))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._superuser is not None:
+            await self._superuser.close()

@@ -22,6 +22,7 @@ from llama_mapper.adapters.mapping.generation.openai_answers import (
 )
 from llama_mapper.adapters.mapping.generation.openai_dialects import Dialect, body_of, is_wrapped, served, unwrapped
 from llama_mapper.adapters.platform.http_calls import open_http_client, openai_url, retry_after
+from llama_mapper.adapters.platform.http_steps import heed_status, http_step
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 from llama_mapper.domain.mapping.generation.faults import serving_error
 from llama_mapper.domain.mapping.generation.ports import Generated, GenerationFault, Prompt
@@ -142,13 +143,16 @@ class OpenAiGeneration:
             await self._client.close()
 
     async def _answer(self, prompt: Prompt, until: float) -> Generated | GenerationFault:
-        try:
-            async with _bounded(until), self._free, self._posted(prompt, stream=False) as response:
-                content = await _read(response, _ANSWER_LIMIT)
-            wrapped = is_wrapped(self._server.dialect, prompt.schema)
-            return generated(parsed(content), prompt, unwrapped if wrapped else None)
-        except Faulty as error:
-            return error.fault
+        with http_step("POST", self._server.url) as at:
+            try:
+                async with _bounded(until), self._free, self._posted(prompt, stream=False) as response:
+                    heed_status(at, response.status)
+                    content = await _read(response, _ANSWER_LIMIT)
+                wrapped = is_wrapped(self._server.dialect, prompt.schema)
+                return generated(parsed(content), prompt, unwrapped if wrapped else None)
+            except Faulty as error:
+                at.fail(error.fault.value)
+                return error.fault
 
     async def _pieces(self, prompt: Prompt, until: float) -> AsyncGenerator[str, None]:
         posted = self._posted(prompt, stream=True)
@@ -226,7 +230,7 @@ class OpenAiGeneration:
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json"}
         if trace := CURRENT_TRACE.get():
-            headers["traceparent"] = trace.traceparent
+            headers |= trace.headers
         server = self._server
         key = server.key or (os.environ.get(server.key_env, "") if server.key_env else "")
         if server.key_env and not (key and key.isascii() and key.isprintable()):

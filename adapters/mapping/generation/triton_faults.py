@@ -14,6 +14,7 @@ from llama_mapper.domain.mapping.generation.ports import GenerationFault
 _BY_WORDS = tuple(
     (re.compile(words), fault)
     for words, fault in (
+        (r"ssl handshake failed|certificate_verify_failed|alert unknown ca", GenerationFault.TLS_FAILED),
         (r"\blora\b", GenerationFault.ADAPTER_NOT_FOUND),
         (r"timeout expired|deadline exceeded", GenerationFault.TIMEOUT),
         (r"out of memory|can't allocate memory|bad_alloc|memoryerror", GenerationFault.OVERLOADED),

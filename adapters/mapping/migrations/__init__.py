@@ -1,4 +1,4 @@
 """Alembic migrations of the mapping database."""
 
-HEAD = "0007"
+HEAD = "0011"
 """The newest revision, so that a database already there is recognised without Alembic."""

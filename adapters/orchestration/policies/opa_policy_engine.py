@@ -24,6 +24,7 @@ from llama_mapper.domain.kernel.errors import (
     PolicyEnforcementError,
     ServiceError,
 )
+from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 from llama_mapper.domain.orchestration.ports import PolicyBundle
 
 if TYPE_CHECKING:
@@ -177,12 +178,12 @@ class OpaPolicyEngine:
     ) -> Mapping[str, Any]:
         import httpx2
 
-        kind = "text/plain" if path.startswith("/v1/policies/") else "application/json"
+        headers = {"content-type": "text/plain" if path.startswith("/v1/policies/") else "application/json"}
+        if (trace := CURRENT_TRACE.get()) is not None:
+            headers |= trace.headers
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._client.request(
-                    method, path, content=body, headers={"content-type": kind}, timeout=timeout_s
-                )
+                response = await self._client.request(method, path, content=body, headers=headers, timeout=timeout_s)
         except (TimeoutError, httpx2.TimeoutException) as error:
             message = f"the policy server gave no answer within {timeout_s:g} s"
             raise OrchestrationError(message, ErrorCode.REQUEST_TIMEOUT, True) from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from llama_mapper.adapters.orchestration.remote.answers import malformed, parse
 from llama_mapper.adapters.orchestration.remote.dialect import Dialect, Question
 from llama_mapper.adapters.platform.http_calls import open_http_client, retry_after
+from llama_mapper.adapters.platform.http_steps import heed_status, http_step
 from llama_mapper.domain.contracts.detectors import Credential, DetectorDefinition
 from llama_mapper.domain.kernel.trace import CURRENT_TRACE
 from llama_mapper.domain.orchestration.ports import (
@@ -135,13 +136,19 @@ class HttpDetector:
             ) from error
 
     async def _post(self, body: bytes, until: float) -> bytes:
-        headers = self._sent_headers()
-        async with (
-            _translated(until),
-            self._client.post(self._dialect.url, data=body, headers=headers, allow_redirects=False) as response,
-        ):
-            _check_status(response)
-            return await self._content(response)
+        with http_step("POST", self._dialect.url) as at:
+            try:
+                headers = self._sent_headers()
+                async with (
+                    _translated(until),
+                    self._client.post(self._dialect.url, data=body, headers=headers, allow_redirects=False) as response,
+                ):
+                    heed_status(at, response.status)
+                    _check_status(response)
+                    return await self._content(response)
+            except NoAnswer as error:
+                at.fail(error.code)
+                raise
 
     async def _content(self, response: aiohttp.ClientResponse) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -162,7 +169,7 @@ class HttpDetector:
     def _sent_headers(self) -> Mapping[str, str]:
         headers, trace, credential = self._headers, CURRENT_TRACE.get(), self._credential
         if trace is not None:
-            headers = {**headers, "traceparent": trace.traceparent}
+            headers = {**headers, **trace.headers}
         if credential is not None:
             secret = os.environ.get(credential.env, "")
             if not secret:

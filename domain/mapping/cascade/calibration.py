@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.errors import CatalogueError
 from llama_mapper.domain.mapping.cascade.evidence import category_features, subcategory_features
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic
+from llama_mapper.domain.mapping.isotonic import Isotonic
+
+Identities = Mapping[MappingStage, str]
+"""Stage → what exactly ranked, of stages that are not always the same: `Ranking.identity`."""
+
+_NO_IDENTITIES: Identities = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,28 @@ class Combination:
 
     `alone` weighs categories where nothing else of the vendor is known, `company` where other labels of the vendor
     stand beside. `subcategory` weighs the labels of the chosen category; its curve is over the product of both.
+    `identities` says what exactly was measured of stages that ask a model: another model's answers are unmeasured.
     """
 
     stages: tuple[MappingStage, ...]
     alone: Weighing
     company: Weighing
     subcategory: Weighing
+    identities: Identities = field(default_factory=lambda: _NO_IDENTITIES)
 
     def __post_init__(self) -> None:
         of_category, within = category_features(len(self.stages)), subcategory_features(len(self.stages))
         for weighing, expected in ((self.alone, of_category), (self.company, of_category), (self.subcategory, within)):
             if len(weighing.coefficients) != expected + 1:
                 raise ValueError("a weighing has an intercept and one coefficient for each feature")
+        if not set(self.identities) <= set(self.stages):
+            raise ValueError("a combination identifies no stage but its own")
+
+    def fits(self, stages: Collection[MappingStage], identities: Identities) -> bool:
+        """Whether its stages are among `stages`, and those that it identifies are what was measured."""
+        return all(stage in stages for stage in self.stages) and all(
+            identities.get(stage) == identity for stage, identity in self.identities.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +65,9 @@ class Calibration:
     number_of_categories: int
     combinations: tuple[Combination, ...] = ()
 
-    def measured(self, stages: Collection[MappingStage]) -> Combination | None:
+    def measured(self, stages: Collection[MappingStage], identities: Identities = _NO_IDENTITIES) -> Combination | None:
         """The combination of the most of these stages, the earlier listed of several; None if none was measured."""
-        fitting = [one for one in self.combinations if set(one.stages) <= set(stages)]
+        fitting = [one for one in self.combinations if one.fits(stages, identities)]
         return max(fitting, key=lambda one: len(one.stages), default=None)
 
 
@@ -67,6 +83,7 @@ def calibration_document(calibration: Calibration) -> dict[str, Any]:
                 "alone": _plain(one.alone),
                 "company": _plain(one.company),
                 "subcategory": _plain(one.subcategory),
+                **({"identities": _named(one.identities)} if one.identities else {}),
             }
             for one in calibration.combinations
         ],
@@ -96,7 +113,19 @@ def _combinations(listed: Sequence[Mapping[str, Any]]) -> Iterator[Combination]:
             _weighing(one["alone"]),
             _weighing(one["company"]),
             _weighing(one["subcategory"]),
+            _identities(one),
         )
+
+
+def _identities(one: Mapping[str, Any]) -> Identities:
+    identities = {MappingStage(stage): _text(name) for stage, name in one.get("identities", {}).items()}
+    if MappingStage.MODEL.value in one["stages"] and not identities.get(MappingStage.MODEL):
+        raise ValueError("a combination with the stage 'model' identifies the model")
+    return identities
+
+
+def _named(identities: Identities) -> dict[str, str]:
+    return {stage.value: identity for stage, identity in identities.items()}
 
 
 def _plain(weighing: Weighing) -> dict[str, list[float]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llama_mapper.domain.contracts.catalogue import category_of
 from llama_mapper.domain.contracts.mapping import MappingStage
-from llama_mapper.domain.mapping.cascade.calibration import Calibration, Combination
+from llama_mapper.domain.mapping.cascade.calibration import Calibration, Combination, Identities
 from llama_mapper.domain.mapping.cascade.evidence import (
     NO_CONTEXT,
     Context,
@@ -59,6 +59,7 @@ class Decision:
     suggestions: tuple[Suggestion, ...] = ()
 
 
+_NO_IDENTITIES: Identities = {}
 NO_IDEA = Judgement(None, 0.0, None, 0.0, MappingStage.ABSTAINED)
 
 
@@ -74,13 +75,23 @@ def decide(judgement: Judgement, threshold: float) -> Decision:
     return Decision(None, 0.0, MappingStage.ABSTAINED, (first, *judgement.others)[:SUGGESTIONS])
 
 
-def judge(rankings: Rankings, calibration: Calibration, context: Context = NO_CONTEXT) -> Judgement:
+def sureness(judgement: Judgement) -> float:
+    """The highest threshold at which `decide` gives an answer."""
+    return max(judgement.subcategory_confidence, judgement.category_confidence)
+
+
+def judge(
+    rankings: Rankings,
+    calibration: Calibration,
+    context: Context = NO_CONTEXT,
+    identities: Identities = _NO_IDENTITIES,
+) -> Judgement:
     """Weigh what the stages rank, each a label's ranking by a stage that could try.
 
     Stages that were measured together are weighed as measured. A stage beside them that nobody has measured counts as
-    independent evidence of at most `UNMEASURED` for its candidates (noisy or).
+    independent evidence of at most `UNMEASURED` for its candidates (noisy or). `identities` says what exactly ranked.
     """
-    measured = calibration.measured(rankings.keys())
+    measured = calibration.measured(rankings.keys(), identities)
     raw = _raw_categories(rankings, measured, calibration, context)
     categories = _calibrated(raw, measured, context)
     beside = [stage for stage in rankings if measured is None or stage not in measured.stages]

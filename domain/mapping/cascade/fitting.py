@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Protocol, runtime_checkable
 
 from llama_mapper.domain.contracts.catalogue import category_of
 from llama_mapper.domain.contracts.mapping import MappingStage
-from llama_mapper.domain.mapping.cascade.calibration import Calibration, Combination, Weighing
+from llama_mapper.domain.mapping.cascade.calibration import Calibration, Combination, Identities, Weighing
 from llama_mapper.domain.mapping.cascade.decision import Judgement, company_of
 from llama_mapper.domain.mapping.cascade.evidence import (
     NO_CONTEXT,
@@ -20,9 +21,10 @@ from llama_mapper.domain.mapping.cascade.evidence import (
     subcategory_options,
 )
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
+from llama_mapper.domain.mapping.cascade.hints import hint_of
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability
-from llama_mapper.domain.mapping.cascade.ports import Apart, CandidateStage, Ranking
+from llama_mapper.domain.mapping.cascade.ports import Apart, CandidateStage, HintedStage, Ranking
+from llama_mapper.domain.mapping.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 LABELS_A_FAMILY = 60
@@ -46,12 +48,25 @@ class KnowsApart(Protocol):
         ...
 
 
+@runtime_checkable
+class AskedToLearn(HintedStage, Protocol):
+    """A stage that knows nothing of the labels, costs much for each, and is not always the same model."""
+
+    async def rank_to_learn(self, labels: Sequence[LabelKey], hints: Sequence[Ranking]) -> Sequence[Ranking]:
+        """One ranking a label, in order, with its identity; an earlier answer to the same question will do.
+
+        Raises `ModelServingError` where the model cannot be asked.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A known label and what each stage ranked for it."""
+    """A known label and what each stage ranked for it; `identities` as in `Ranking`."""
 
     known: KnownLabel
     rankings: Rankings
+    identities: Identities = field(default_factory=dict)
 
 
 async def fit_calibration(
@@ -65,26 +80,62 @@ async def fit_calibration(
     fitted_on: Mapping[str, str],
     every_combination: bool = True,
     unrelated: Sequence[str] = (),
+    models_asked: int | None = None,
+    weighed: Collection[MappingStage] | None = None,
 ) -> Calibration:
     """Weights and curves for these stages together and, if asked, for every choice of some of them.
 
-    `unrelated` are labels for which no answer is right. The same stages, labels and seed give the same calibration.
+    `unrelated` are labels for which no answer is right. Stages that ask a model are measured one by one beside the
+    others, each about `models_asked` drawn labels (all without it), among what the others rank. Of stages that are not
+    `weighed` nothing is learnt: they give hints. The same stages, labels and seed give the same calibration.
     Raises ValueError if too few families are known.
     """
-    sample = drawn(known, families, seed)
-    judged = await judged_apart(stages, [*sample, *_without_answer(unrelated)], families)
-    names = [stage.stage for stage in stages]
-    sizes = range(1, len(names) + 1) if every_combination else (len(names),)
+    sample = [*drawn(known, families, seed), *_without_answer(unrelated)]
+    models = [stage for stage in stages if isinstance(stage, AskedToLearn)]
+    others = [stage for stage in stages if stage not in models]
+    judged = await judged_apart(others, sample, families)
+    names = [stage.stage for stage in others if weighed is None or stage.stage in weighed]
+    chosen = _chosen_of(names, every=every_combination)
+    fitted = [fit_combination(judged, some, families, number_of_categories, seed=seed) for some in chosen]
+    hints = [hint_of([Ranking(tuple(each)) for each in one.rankings.values()]) for one in judged]
+    asked = _some(range(len(sample)), models_asked, seed)
+    for model in models:
+        labels = [sample[number].key for number in asked]
+        answers = await model.rank_to_learn(labels, [hints[number] for number in asked] if others else [])
+        beside = _with_model([judged[number] for number in asked], model.stage, answers)
+        for some in [(), *chosen] if every_combination else [tuple(names)]:
+            if any(one.rankings[model.stage] for one in beside):
+                together = (*some, model.stage)
+                fitted.append(fit_combination(beside, together, families, number_of_categories, seed=seed))
     return Calibration(
         version=version,
         fitted_on=dict(fitted_on),
         number_of_categories=number_of_categories,
-        combinations=tuple(
-            fit_combination(judged, chosen, families, number_of_categories, seed=seed)
-            for size in sizes
-            for chosen in combinations(names, size)
-        ),
+        combinations=tuple(fitted),
     )
+
+
+def _chosen_of(names: Sequence[MappingStage], *, every: bool) -> list[tuple[MappingStage, ...]]:
+    sizes = range(1, len(names) + 1) if every else [len(names)] if names else []
+    return [some for size in sizes for some in combinations(names, size)]
+
+
+def _some(numbers: Sequence[int], limit: int | None, seed: int) -> Sequence[int]:
+    if limit is None or limit >= len(numbers):
+        return numbers
+    return sorted(random.Random(seed).sample(numbers, limit))  # noqa: S311 - a reproducible sample, nothing secret
+
+
+def _with_model(judged: Sequence[Judged], stage: MappingStage, answers: Iterable[Ranking]) -> list[Judged]:
+    """The labels about which the model answered as most often: another version, or a question among other candidates,
+    is not what is measured."""
+    told = [(one, answer) for one, answer in zip(judged, answers, strict=True) if answer.fault is None]
+    counted = Counter([answer.identity for _, answer in told]).most_common(1)
+    return [
+        replace(one, rankings={**one.rankings, stage: answer.candidates}, identities={stage: answer.identity})
+        for one, answer in told
+        if answer.identity == counted[0][0]
+    ]
 
 
 def drawn(known: Sequence[KnownLabel], families: VendorFamilies, seed: int) -> list[KnownLabel]:
@@ -153,6 +204,7 @@ def fit_combination(
         Weighing(weights.alone, curves["alone"]),
         Weighing(weights.company, curves["company"]),
         Weighing(weights.subcategory, curves["subcategory"]),
+        {stage: identity for one in judged[:1] for stage, identity in one.identities.items() if stage in stages},
     )
 
 

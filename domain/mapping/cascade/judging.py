@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 from llama_mapper.domain.contracts.mapping import MappingStage
-from llama_mapper.domain.mapping.cascade.calibration import Calibration
+from llama_mapper.domain.mapping.cascade.calibration import Calibration, Identities
 from llama_mapper.domain.mapping.cascade.decision import Judgement, company_of, judge
+from llama_mapper.domain.mapping.cascade.evidence import Rankings
 from llama_mapper.domain.mapping.cascade.ports import Ranking
 from llama_mapper.domain.mapping.labels import LabelKey
 
@@ -35,10 +36,11 @@ async def judged_together(
     which categories are likely. The answer depends on the set of labels of the call, not on their order.
     """
     turn = perf_counter()
-    rankings = [{name: one.candidates for name, one in row.items() if one.fault is None} for row in rows]
+    rankings = [told_by(row) for row in rows]
+    identities = [identities_of(row) for row in rows]
     judgements: list[Judgement] = []
-    for one in rankings:
-        judgements.append(judge(one, calibration))
+    for one, who in zip(rankings, identities, strict=True):
+        judgements.append(judge(one, calibration, identities=who))
         turn = await _turn(turn)
     by_vendor: dict[str, list[tuple[int, Judgement]]] = {}
     for number, key in enumerate(labels):
@@ -46,9 +48,27 @@ async def judged_together(
     for vendor, numbered in by_vendor.items():
         for number, context in company_of(numbered, known_of(vendor)):
             if context.categories and judgements[number].category is not None:
-                judgements[number] = judge(rankings[number], calibration, context)
+                judgements[number] = judge(rankings[number], calibration, context, identities[number])
                 turn = await _turn(turn)
     return judgements
+
+
+def told_by(row: Mapping[MappingStage, Ranking]) -> Rankings:
+    """What each stage that could try ranked."""
+    return {name: one.candidates for name, one in row.items() if one.fault is None}
+
+
+def identities_of(row: Mapping[MappingStage, Ranking]) -> Identities:
+    """What exactly ranked, of stages that are not always the same."""
+    return {name: one.identity for name, one in row.items() if one.identity}
+
+
+def not_calibrated(row: Mapping[MappingStage, Ranking], calibration: Calibration) -> tuple[MappingStage, ...]:
+    """Stages whose candidates count for at most one half, since nobody has measured them as they are."""
+    told = told_by(row)
+    measured = calibration.measured(told.keys(), identities_of(row))
+    known = () if measured is None else measured.stages
+    return tuple([stage for stage, candidates in told.items() if candidates and stage not in known])
 
 
 async def _turn(since: float) -> float:

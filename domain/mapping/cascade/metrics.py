@@ -22,6 +22,10 @@ class MappingMetrics(Protocol):
         """A stage could not try for so many labels."""
         ...
 
+    def on_stage_cost(self, stage: str, usd: float) -> None:
+        """What a call of a stage cost, by the set prices."""
+        ...
+
 
 class NoMappingMetrics:
     """For where nobody watches."""
@@ -35,4 +39,7 @@ class NoMappingMetrics:
         """Told to nobody."""
 
     def on_stage_fault(self, stage: str, fault: str, labels: int) -> None:
+        """Told to nobody."""
+
+    def on_stage_cost(self, stage: str, usd: float) -> None:
         """Told to nobody."""

@@ -42,6 +42,11 @@ class Ranking:
     """The model that answered, where one was asked: `vllm/llama3`."""
     microdollars: Decimal = Decimal(0)
     """What asking cost, in millionths of a US dollar."""
+    identity: str = ""
+    """Of a stage that is not always the same: model, version, adapter weights and question. How far such a ranking can
+    be trusted was measured for this identity or not at all."""
+    lasting: bool = True
+    """Whether it may be remembered for the label and the version that was to answer it."""
 
 
 class CandidateStage(Protocol):
@@ -76,4 +81,22 @@ class HintedStage(CandidateStage, Protocol):
         self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()
     ) -> Sequence[Ranking]:
         """As in `CandidateStage`; `hints` has a ranking a label, in their order, or is empty."""
+        ...
+
+
+@runtime_checkable
+class SharedStage(CandidateStage, Protocol):
+    """A stage that several versions share: which of them answers depends on the label, and on whom it is mapped for."""
+
+    @property
+    def epoch(self) -> str:
+        """Rankings are remembered for as long as this stays the same."""
+        ...
+
+    def versions(self, labels: Sequence[LabelKey]) -> Sequence[str]:
+        """The version that `rank` would ask about each label, if it were called now."""
+        ...
+
+    def recall(self, labels: Sequence[LabelKey], rankings: Sequence[Ranking]) -> None:
+        """Learn that these labels were answered by rankings that were remembered."""
         ...

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.cascade.calibration import Calibration
-from llama_mapper.domain.mapping.cascade.decision import Judgement, judge
+from llama_mapper.domain.mapping.cascade.decision import Judgement, decide, judge
 from llama_mapper.domain.mapping.cascade.families import VendorFamilies
-from llama_mapper.domain.mapping.cascade.fitting import fit_calibration
-from llama_mapper.domain.mapping.cascade.judging import judged_together
-from llama_mapper.domain.mapping.cascade.ports import CandidateStage
+from llama_mapper.domain.mapping.cascade.fitting import AskedToLearn, fit_calibration
+from llama_mapper.domain.mapping.cascade.hints import hint_of
+from llama_mapper.domain.mapping.cascade.judging import identities_of, judged_together, told_by
+from llama_mapper.domain.mapping.cascade.ports import CandidateStage, Ranking
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 StagesFactory = Callable[[Sequence[KnownLabel]], Awaitable[Sequence[CandidateStage]]]
@@ -47,6 +49,22 @@ class TriedAnswer:
         return tuple(one.canonical for one in self.judgement.others)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTerms:
+    """How stages that ask a model take part. About how many labels they are asked when a trial learns; None: all.
+
+    They are asked only where the others leave a label less sure than `below`; None: about every label. Stages that are
+    not `weighed` only say among what the model chooses; None: all are weighed.
+    """
+
+    labels: int | None = None
+    below: float | None = None
+    weighed: frozenset[MappingStage] | None = None
+
+
+_Row = dict[MappingStage, Ranking]
+
+
 class CascadeTrial:
     """Stages that know only the labels given last, weighed by what those labels alone teach.
 
@@ -63,6 +81,7 @@ class CascadeTrial:
         *,
         company: bool = True,
         unrelated: Sequence[str] = (),
+        models: ModelTerms = ModelTerms(),
     ) -> None:
         self.name = name
         self._factory = stages
@@ -70,8 +89,14 @@ class CascadeTrial:
         self._number = number_of_categories
         self._company = company
         self._unrelated = tuple(unrelated)
+        self._models = models
         self._stages: Sequence[CandidateStage] = ()
         self._calibration = Calibration("none", {}, number_of_categories)
+
+    @property
+    def version(self) -> str:
+        """What exactly the stages that ask a model asked; empty without such."""
+        return ", ".join(stage.version for stage in self._stages if isinstance(stage, AskedToLearn))
 
     async def fit(self, known: Sequence[KnownLabel], seed: int) -> None:
         """Forget everything; build the stages from these labels, and learn how far to trust them."""
@@ -86,22 +111,51 @@ class CascadeTrial:
             fitted_on={},
             every_combination=False,
             unrelated=self._unrelated,
+            models_asked=self._models.labels,
+            weighed=self._models.weighed,
         )
 
     async def answer(self, labels: Sequence[LabelKey]) -> Sequence[TriedAnswer]:
         """One answer a label, in order."""
-        columns = [(stage.stage, await stage.rank(labels, within_s=_ANSWERING_S)) for stage in self._stages]
-        rows = [{name: column[number] for name, column in columns} for number in range(len(labels))]
-        if self._company:
-            judgements = await judged_together(labels, rows, self._calibration)
-        else:
-            ranked = [{name: one.candidates for name, one in row.items() if one.fault is None} for row in rows]
-            judgements = [judge(one, self._calibration) for one in ranked]
+        rows: list[_Row] = [{} for _ in labels]
+        for stage in self._stages:
+            if not isinstance(stage, AskedToLearn):
+                for row, ranking in zip(rows, await stage.rank(labels, within_s=_ANSWERING_S), strict=True):
+                    row[stage.stage] = ranking
+        models = [stage for stage in self._stages if isinstance(stage, AskedToLearn)]
+        for stage in models:
+            await self._ask(stage, labels, rows, await self._unsure(labels, rows))
         return [
             TriedAnswer(
                 judgement,
                 sum(ranking.prompt_tokens for ranking in row.values()),
                 sum(ranking.completion_tokens for ranking in row.values()),
             )
-            for judgement, row in zip(judgements, rows, strict=True)
+            for judgement, row in zip(await self._judged(labels, rows), rows, strict=True)
         ]
+
+    async def _ask(
+        self, model: AskedToLearn, labels: Sequence[LabelKey], rows: Sequence[_Row], numbers: Collection[int]
+    ) -> None:
+        if not numbers:
+            return
+        hints = [hint_of(rows[number].values()) for number in numbers]
+        asked = [labels[number] for number in numbers]
+        rankings = await model.rank(asked, within_s=_ANSWERING_S, hints=hints)
+        for number, ranking in zip(numbers, rankings, strict=True):
+            rows[number][model.stage] = ranking
+
+    async def _unsure(self, labels: Sequence[LabelKey], rows: Sequence[_Row]) -> Sequence[int]:
+        below = self._models.below
+        if below is None:
+            return range(len(labels))
+        judgements = await self._judged(labels, rows)
+        return [number for number, one in enumerate(judgements) if decide(one, below).canonical is None]
+
+    async def _judged(self, labels: Sequence[LabelKey], rows: Sequence[_Row]) -> list[Judgement]:
+        weighed = self._models.weighed
+        if weighed is not None:
+            rows = [{stage: ranking for stage, ranking in row.items() if stage in weighed} for row in rows]
+        if self._company:
+            return await judged_together(labels, rows, self._calibration)
+        return [judge(told_by(row), self._calibration, identities=identities_of(row)) for row in rows]

@@ -86,6 +86,11 @@ class Catalogue:
         """Every canonical label, of level 2 and 3, and its human name."""
         return MappingProxyType(self._names)
 
+    @property
+    def vendors(self) -> frozenset[str]:
+        """Every vendor that has a vocabulary."""
+        return frozenset(self._unlisted)
+
     def match(self, vendor: str, vendor_version: str | None, label: str) -> LabelMatch | None:
         """The canonical label of a vendor's label: exactly, then normalised; None where the vocabulary lacks it.
 

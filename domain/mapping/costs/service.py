@@ -94,13 +94,15 @@ class CostService:
         day, stopped = self._stopped.get(tenant_id, (0, False))
         return not stopped or day != day_of(self._clock())
 
-    async def flush(self) -> None:
-        """Write what was gathered, and watch the budgets of those who spent."""
-        for tenant_id in await self._meter.flush():
+    async def flush(self) -> tuple[str, ...]:
+        """Write what was gathered, and watch the budgets of those who spent; the tenants that were written."""
+        written = await self._meter.flush()
+        for tenant_id in written:
             try:
                 await self.watch(tenant_id)
             except StoreError:
                 continue  # what was spent is written; the next flush looks again
+        return written
 
     async def watch(self, tenant_id: str) -> None:
         """Tell what the tenant's budget has reached, and decide whether models may be asked."""

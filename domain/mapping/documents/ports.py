@@ -14,11 +14,12 @@ from llama_mapper.domain.mapping.labels import LabelKey
 
 
 class DocumentKind(StrEnum):
-    """What a document is; its name is a vendor, `framework:edition`, or a crosswalk's version."""
+    """What a document is; its name is a vendor, `framework:edition`, a crosswalk's version, or `mapping`."""
 
     VOCABULARY = "vocabulary"
     FRAMEWORK = "framework"
     CROSSWALK = "crosswalk"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class StoredStanding:
     frameworks: tuple[StoredDocument, ...]
     own_deployments: tuple[Deployment, ...]
     everyones_deployments: tuple[Deployment, ...]
+    settings: StoredDocument | None = None
 
 
 class CatalogueStandings(Protocol):

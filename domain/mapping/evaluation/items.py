@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,14 @@ def evaluation_items(known: Iterable[KnownLabel], families: Mapping[str, str]) -
         if identity not in items:
             items[identity] = EvaluationItem(one.key, one.canonical, one.also, family, form)
     return tuple(items.values())
+
+
+def drawn_items(items: Sequence[EvaluationItem], limit: int | None, seed: int) -> tuple[EvaluationItem, ...]:
+    """At most `limit` of the items, drawn evenly and in their order; the same for the same seed."""
+    if limit is None or limit >= len(items):
+        return tuple(items)
+    places = sorted(random.Random(seed).sample(range(len(items)), limit))  # noqa: S311 - no secret
+    return tuple(items[place] for place in places)
 
 
 def known_elsewhere(

@@ -45,6 +45,7 @@ from llama_mapper.domain.mapping.evaluation.metrics.times import quantile
 from llama_mapper.domain.mapping.evaluation.runner import EvaluationPlan, SubjectRun
 
 _DIGITS = 6
+_VERSION_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class ReportTerms:
     kind: EvaluationKind = EvaluationKind.HOLD_OUT
     hold_out: tuple[str, ...] = ()
     prices: Mapping[str, TokenPrice] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Method → what exactly was put to the test, of those that ask a model."""
     precision: float = 0.95
     resamples: int = 1000
     level: float = 0.95
@@ -177,6 +180,7 @@ def _subject(
         )
     report = SubjectReport(
         name=run.name,
+        version=terms.versions.get(run.name, "")[:_VERSION_LIMIT] or None,
         price=price,
         slices=slices,
         fit_seconds=round(run.fit_s, _DIGITS),

@@ -16,6 +16,7 @@ _SHARE = 2 / 3
 _OF_THE_SERVER = frozenset(
     {
         GenerationFault.UNAVAILABLE,
+        GenerationFault.TLS_FAILED,
         GenerationFault.MODEL_NOT_LOADED,
         GenerationFault.OVERLOADED,
         GenerationFault.TIMEOUT,
@@ -62,6 +63,10 @@ class FailingOver:
     async def model_version(self) -> str:
         """The versions of all, in order, separated by commas."""
         return ",".join([await place.generation.model_version() for place in self._places])
+
+    async def model_versions(self) -> dict[str, str]:
+        """See `SeveralModels.model_versions`."""
+        return {place.generation.name: await place.generation.model_version() for place in self._places}
 
     async def unready(self) -> GenerationFault | None:
         """None if one can be asked, else why the first cannot."""

@@ -11,6 +11,8 @@ from time import perf_counter
 from typing import cast
 
 from llama_mapper.domain.kernel.money import FREE, TokenPrice
+from llama_mapper.domain.kernel.trace import SpanKind
+from llama_mapper.domain.kernel.tracing import Step, step
 from llama_mapper.domain.mapping.generation.ports import Generated, Generation, GenerationFault, Prompt
 
 ANSWERED = "answered"
@@ -53,6 +55,11 @@ class MeteredGeneration:
         """The other's."""
         return self._generation.name
 
+    @property
+    def price(self) -> TokenPrice:
+        """What its tokens cost."""
+        return self._price
+
     async def model_version(self) -> str:
         """The other's, and the adapter's name after a `+`."""
         version = await self._generation.model_version()
@@ -65,7 +72,11 @@ class MeteredGeneration:
     async def generate(self, prompts: Sequence[Prompt], *, within_s: float) -> Sequence[Generated | GenerationFault]:
         """The other's answers, with price and name."""
         began = perf_counter()
-        answers = await self._generation.generate([self._adapted(prompt) for prompt in prompts], within_s=within_s)
+        with step("chat", self.name.partition("/")[2], SpanKind.CLIENT) as at:
+            adapted = [self._adapted(prompt) for prompt in prompts]
+            answers = await self._generation.generate(adapted, within_s=within_s)
+            if at:
+                _tell(at, self.name, adapted, answers)
         told = [self._priced(answer) if isinstance(answer, Generated) else answer for answer in answers]
         if self._on_use is not None and prompts:
             good = [answer for answer in told if isinstance(answer, Generated)]
@@ -100,3 +111,27 @@ class MeteredGeneration:
     def _priced(self, answer: Generated) -> Generated:
         cost = self._price.microdollars(answer.prompt_tokens, answer.completion_tokens)
         return replace(answer, answered_by=self.name, microdollars=cost)
+
+
+def _tell(at: Step, name: str, prompts: Sequence[Prompt], answers: Sequence[Generated | GenerationFault]) -> None:
+    """The call as OpenTelemetry's conventions for generative AI put it, without a word of prompts and answers."""
+    provider, _, model = name.partition("/")
+    good = [answer for answer in answers if isinstance(answer, Generated)]
+    faults = [answer for answer in answers if isinstance(answer, GenerationFault)]
+    at.set(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": provider,
+            "gen_ai.request.model": model,
+            "gen_ai.usage.input_tokens": sum(answer.prompt_tokens for answer in good),
+            "gen_ai.usage.output_tokens": sum(answer.completion_tokens for answer in good),
+            "llama_mapper.prompts": len(prompts),
+            "llama_mapper.prompts.answered": len(good),
+        }
+    )
+    if prompts:
+        at.set({"gen_ai.request.max_tokens": max(prompt.max_tokens for prompt in prompts)})
+    if adapters := {prompt.adapter for prompt in prompts if prompt.adapter is not None}:
+        at.set({"llama_mapper.model.adapter": min(adapters)})
+    if faults and not good:
+        at.fail(faults[0].value)

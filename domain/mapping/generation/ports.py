@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class GenerationFault(StrEnum):
@@ -14,6 +14,8 @@ class GenerationFault(StrEnum):
 
     UNAVAILABLE = "unavailable"
     """No connection, or the server says that it is not ready."""
+    TLS_FAILED = "tls_failed"
+    """No encrypted connection: a certificate that is not trusted, here or there, or a server without TLS."""
     MODEL_NOT_LOADED = "model_not_loaded"
     ADAPTER_NOT_FOUND = "adapter_not_found"
     TIMEOUT = "timeout"
@@ -92,4 +94,13 @@ class Generation(Protocol):
 
     async def close(self) -> None:
         """Free connections, threads and memory. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class SeveralModels(Generation, Protocol):
+    """Several models as one, each of which may have given an answer."""
+
+    async def model_versions(self) -> Mapping[str, str]:
+        """The version of each by its `name`, in the order in which they are asked."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
@@ -20,6 +20,9 @@ from llama_mapper.domain.mapping.models.states import standing_of, standings, un
 
 LOOK_EVERY_S = 1.0
 """For how long an answer may be out of date."""
+
+NEAR = timedelta(days=30)
+"""How long before a deprecation's date it is warned of."""
 
 _TENANTS = 4096
 """So many are remembered, and then all forgotten."""
@@ -41,11 +44,18 @@ class ServableModel:
         """`name@version`, as records name the model that answered."""
         return f"{self.manifest.name}@{self.manifest.version}"
 
+    def is_deprecated(self, now: datetime) -> bool:
+        """Whether the date of its deprecation is past."""
+        return self.deprecated_on is not None and now >= self.deprecated_on
+
     def warning(self, now: datetime) -> str | None:
-        """What answers should carry once the date of its deprecation is past; None before, or without one."""
-        if self.deprecated_on is None or now < self.deprecated_on:
+        """What answers should carry from 30 days before the date of its deprecation; None earlier, or without one."""
+        if self.deprecated_on is None or now < self.deprecated_on - NEAR:
             return None
-        return f"the model {self.reference} is deprecated since {self.deprecated_on.date().isoformat()}"
+        day = self.deprecated_on.date().isoformat()
+        if self.is_deprecated(now):
+            return f"the model {self.reference} is deprecated since {day}"
+        return f"the model {self.reference} will be deprecated on {day}"
 
 
 class ModelCatalogue(Protocol):
@@ -122,11 +132,11 @@ class ServingModels:
                     told[f"model.{model.reference}"] = "; ".join(differing) or str(warning)
         return told
 
-    def deprecated(self) -> int:
-        """How many models that were asked for lately are in service past the date of their deprecation."""
+    def deprecated(self) -> frozenset[str]:
+        """References of models that were asked for lately and are in service past the date of their deprecation."""
         now = self._clock()
-        models = {m.reference: m for seen in self._seen.values() for ms in seen.models.values() for m in ms}
-        return sum(each.warning(now) is not None for each in models.values())
+        models = (m for seen in self._seen.values() for ms in seen.models.values() for m in ms)
+        return frozenset(each.reference for each in models if each.is_deprecated(now))
 
     async def _models(self, tenant_id: str) -> Mapping[ModelKind, tuple[ServableModel, ...]]:
         seen, now = self._seen.get(tenant_id), monotonic()

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from llama_mapper.domain.mapping.cascade.ports import Candidate
+from llama_mapper.domain.mapping.neighbours.abbreviations import Abbreviations
 from llama_mapper.domain.mapping.neighbours.references import Reference
 from llama_mapper.domain.mapping.neighbours.words import telling, words_of
 
@@ -31,6 +32,8 @@ _CROWD = 40
 _SHARPNESS = 8.0
 
 
+_OTHER_SENSE = "~"
+_NOTHING: tuple[str, ...] = ()
 _NONE: frozenset[int] = frozenset()
 _NONE_KNOWN: frozenset[str] = frozenset()
 _NO_LIST: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
@@ -42,12 +45,13 @@ class LexicalIndex:
     __slots__ = ("_abbreviations", "_canonicals", "_greatest", "_left_out", "_origins", "_pieces", "_words")
 
     def __init__(self, references: Sequence[Reference], abbreviations: Mapping[str, str]) -> None:
-        self._abbreviations = {word: tuple(words_of(phrase)) for word, phrase in abbreviations.items()}
+        self._abbreviations = Abbreviations(abbreviations, references)
         texts = _told_once(references)
         self._canonicals = [canonical for _, canonical in texts]
         self._origins = list(texts.values())
         self._left_out: dict[frozenset[str], frozenset[int]] = {}
-        documents = [self._terms_of(words) for words, _ in texts]
+        other_senses = self._abbreviations.other_in_text
+        documents = [self._terms_of(words, other_senses(words, canonical)) for words, canonical in texts]
         number = len(set(self._canonicals))
         self._greatest = math.log(1 + number)
         self._words = _Postings([words for words, _ in documents], self._canonicals, number)
@@ -56,7 +60,8 @@ class LexicalIndex:
     def likest(self, label: str, limit: int, without: Collection[str] = ()) -> list[Candidate]:
         """The canonical labels with the likest texts, best first; texts that only vendors of `without` know are left
         out. Empty where nothing is shared."""
-        words, pieces = self._terms_of(words_of(label))
+        every = words_of(label)
+        words, pieces = self._terms_of(every, self._abbreviations.other_in_label(every, without))
         if not words:
             return []
         left_out = self._only_of(frozenset(without)) if without else _NONE
@@ -76,11 +81,13 @@ class LexicalIndex:
             )
         return known
 
-    def _terms_of(self, every: tuple[str, ...]) -> tuple[dict[str, float], dict[str, float]]:
+    def _terms_of(self, every: tuple[str, ...], others: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+        """Words and pieces with their weights; of `others`, used in another sense, each is a word of its own."""
         words = telling(every)
-        weights = {word: _EMPTY_WEIGHT for word in every if not word.isdigit()} | dict.fromkeys(words, 1.0)
+        weights = {word: _EMPTY_WEIGHT for word in every if not word.isdigit() and word not in others}
+        weights |= {(_OTHER_SENSE + word if word in others else word): 1.0 for word in words}
         for word in words:
-            for expanded in telling(self._abbreviations.get(word, ())):
+            for expanded in _NOTHING if word in others else self._abbreviations.of(word):
                 weights[expanded] = max(weights.get(expanded, 0.0), _EXPANSION_WEIGHT)
         pieces: dict[str, float] = {}
         squeezed = f"^{''.join(words)}$"

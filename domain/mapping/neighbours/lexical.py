@@ -14,7 +14,7 @@ from llama_mapper.domain.mapping.neighbours.index import LexicalIndex
 from llama_mapper.domain.mapping.neighbours.references import Lexicon, Reference
 from llama_mapper.domain.mapping.neighbours.words import is_opaque
 
-METHOD = "tfidf-1"
+METHOD = "tfidf-2"
 """Rises when the same data would be ranked otherwise."""
 
 CANDIDATES = 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,14 @@ class Embeddings(Protocol):
         """The model and its weights: vectors of another version cannot be compared with these."""
         ...
 
+    async def current_version(self) -> str:
+        """The version as it is now: another one than `version` where a server has other weights meanwhile.
+
+        Then this gives no vectors any more, and has to be opened anew. Raises `SERVICE_UNAVAILABLE` if the model
+        cannot be asked.
+        """
+        ...
+
     @property
     def dimensions(self) -> int:
         """Numbers a vector has."""
@@ -31,6 +40,10 @@ class Embeddings(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Free what it holds. A second call does nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -41,7 +54,14 @@ class Neighbour:
 
 
 class VectorIndex(Protocol):
-    """Exact search for the nearest of some thousands of vectors. Raises `STORE_UNAVAILABLE`."""
+    """Exact search for the nearest of some thousands of vectors.
+
+    Raises `STORE_UNAVAILABLE`, and `CONFIGURATION_INVALID` where the store lacks what it needs.
+    """
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """One process at a time, of all that share the index: who waited finds what the one before made."""
+        ...
 
     async def holds(self, version: str) -> bool:
         """Whether the vectors of this version are held, all of them."""

@@ -24,6 +24,15 @@ class RememberingEmbeddings:
         """Numbers a vector has."""
         return self._embeddings.dimensions
 
+    async def current_version(self) -> str:
+        """The version as it is now."""
+        return await self._embeddings.current_version()
+
+    async def close(self) -> None:
+        """Close the other one and forget."""
+        self._vectors.clear()
+        await self._embeddings.close()
+
     async def embed(self, texts: Sequence[str], *, within_s: float) -> Sequence[Vector]:
         """One unit vector a text, in order."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]

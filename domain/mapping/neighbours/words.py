@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
 
 from llama_mapper.domain.mapping.catalogue.normalisation import without_tag
 
@@ -182,16 +181,6 @@ def telling(words: tuple[str, ...]) -> tuple[str, ...]:
     rest = words[1:] if len(words) > 1 and words[0] in _PLACES else words
     told = tuple([word for word in rest if word not in _EMPTY_WORDS and not word.isdigit()])
     return told or tuple([word for word in rest if not word.isdigit()])
-
-
-def spelled_out(label: str, abbreviations: Mapping[str, str]) -> str:
-    """The words of a label with spaces between, each known abbreviation followed by what it stands for."""
-    spelled: list[str] = []
-    for word in words_of(label):
-        spelled.append(word)
-        if word in abbreviations:
-            spelled.append(abbreviations[word])
-    return " ".join(spelled)
 
 
 def is_opaque(label: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from llama_mapper.domain.contracts.releases import EvaluationSummary, VariantKind
+from llama_mapper.domain.contracts.releases import AbStart, EvaluationSummary, ShadowStart, Start, VariantKind
 from llama_mapper.domain.kernel.errors import ErrorCode, MappingError
-from llama_mapper.domain.mapping.releases.ports import EvaluationRecords
+from llama_mapper.domain.mapping.releases.ports import EvaluationRecords, VersionCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,27 @@ class Admission:
     one counts and what a caller brings must be the same; elsewhere the caller's counts.
     """
 
-    def __init__(self, gates: Mapping[VariantKind, AdmissionGate], registered: EvaluationRecords | None = None) -> None:
+    def __init__(
+        self,
+        gates: Mapping[VariantKind, AdmissionGate],
+        registered: EvaluationRecords | None = None,
+        here: VersionCheck | None = None,
+    ) -> None:
         self._gates = gates
         self._registered = registered
+        self._here = here
+
+    async def require_runnable(self, plan: Start) -> None:
+        """Raise `RELEASE_STATE` for a plan with a version that cannot be released here."""
+        if self._here is None:
+            return
+        if isinstance(plan, AbStart | ShadowStart):
+            versions = [plan.baseline, *(each.version for each in plan.treatments)]
+        else:
+            versions = [plan.baseline, plan.candidate]
+        for version in versions:
+            if problem := await self._here.problem(plan.kind, version):
+                raise MappingError(problem, ErrorCode.RELEASE_STATE)
 
     async def require(
         self, kind: VariantKind, version: str, brought: EvaluationSummary | None

@@ -29,6 +29,7 @@ class ExperimentService:
 
     async def create(self, plan: AbStart | ShadowStart, actor: ReleaseActor) -> Experiment:
         """See `ExperimentApi.create`."""
+        await self._admission.require_runnable(plan)
         if isinstance(plan, AbStart):
             treatments = [
                 each.model_copy(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from llama_mapper.domain.contracts.releases import (
     BlueGreenStart,
@@ -13,9 +14,10 @@ from llama_mapper.domain.contracts.releases import (
     ReleaseMode,
     ReleaseStep,
     Start,
+    VariantKind,
 )
 from llama_mapper.domain.kernel.clock import Clock
-from llama_mapper.domain.kernel.errors import ErrorCode, StoreError
+from llama_mapper.domain.kernel.errors import ErrorCode, MappingError, StoreError
 from llama_mapper.domain.kernel.ids import new_id
 from llama_mapper.domain.mapping.releases.events import Event, Log, slot_of
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords
@@ -45,12 +47,19 @@ Choose = Callable[[Position], Taken | None]
 class ReleaseLedger:
     """Begins releases and takes their steps."""
 
-    def __init__(self, records: ReleaseRecords, clock: Clock) -> None:
+    def __init__(
+        self, records: ReleaseRecords, clock: Clock, usual: Mapping[VariantKind, str] = MappingProxyType({})
+    ) -> None:
+        """`usual` are the versions that answer where nothing was ever released."""
         self._records = records
         self._clock = clock
+        self._usual = usual
 
     async def begin(self, plan: Start, actor: ReleaseActor) -> Log:
         """A release of this plan; raise `RELEASE_STATE` if its slot is taken or its baseline not what answers."""
+        usual = self._usual.get(plan.kind, plan.baseline)
+        if usual != plan.baseline and plan.kind not in (await self._records.standing()).settled:
+            raise MappingError(f"the {plan.kind} in force is {usual}, not {plan.baseline}", ErrorCode.RELEASE_STATE)
         event = Event(
             release_id=new_id("exp" if plan.mode in _EXPERIMENTS else "rel"),
             number=1,

@@ -103,3 +103,11 @@ class EvaluationRecords(Protocol):
     async def of(self, kind: VariantKind, version: str) -> EvaluationSummary | None:
         """The newest evaluation of a version, or None."""
         ...
+
+
+class VersionCheck(Protocol):
+    """Knows which versions could answer here."""
+
+    async def problem(self, kind: VariantKind, version: str) -> str | None:
+        """Why a version cannot be released here; None if it can. Raises `STORE_UNAVAILABLE`."""
+        ...

@@ -44,6 +44,7 @@ class ReleaseService:
 
     async def start(self, plan: CanaryStart | BlueGreenStart, actor: ReleaseActor) -> Release:
         """See `ReleaseApi.start`."""
+        await self._admission.require_runnable(plan)
         evaluation = await self._admission.require(plan.kind, plan.candidate, plan.evaluation)
         return release_of(await self._ledger.begin(plan.model_copy(update={"evaluation": evaluation}), actor))
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Literal
 
 from llama_mapper.domain.contracts.mapping import MappingStage
-from llama_mapper.domain.contracts.releases import TrafficUnit, VariantKind
-from llama_mapper.domain.mapping.cascade.ports import CandidateStage, Ranking
+from llama_mapper.domain.contracts.releases import VariantKind
+from llama_mapper.domain.mapping.cascade.ports import CandidateStage, HintedStage, Ranking, SharedStage
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.releases.router import ReleaseRouter
-from llama_mapper.domain.mapping.releases.routing import Assignment, LiveRelease, Served, Variant, served_now
-from llama_mapper.domain.mapping.releases.states import BASELINE
-from llama_mapper.domain.mapping.releases.tally import Outcome
+from llama_mapper.domain.mapping.releases.routing import Variant
+from llama_mapper.domain.mapping.releases.split_traffic import BESIDE, Answered, Reading, SplitTraffic, grouped
 
 StageOf = Callable[[Variant], CandidateStage | None]
 """The stage that runs a version; None for one that this process does not have."""
@@ -23,14 +21,8 @@ StageOf = Callable[[Variant], CandidateStage | None]
 Answer = Callable[[Ranking], str | None]
 """The canonical label that a ranking comes to; None for an abstention."""
 
-BESIDE = 8
-"""Calls in the background at one time; what would be one more is left out."""
-
 INVALID = "invalid_answer"
-"""The fault of a ranking whose model broke the schema. Any other fault is a failure of the request."""
-
-_UNAVAILABLE = "variant_unavailable"
-_FAILED = "variant_failed"
+"""How the fault of a ranking ends whose model broke the schema. Any other fault is a failure of the request."""
 
 
 def first_candidate(ranking: Ranking) -> str | None:
@@ -38,24 +30,14 @@ def first_candidate(ranking: Ranking) -> str | None:
     return ranking.candidates[0].canonical if ranking.candidates else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What one arm made of its labels."""
-
-    rankings: Sequence[Ranking]
-    latency_ms: float | None
-    failed: bool
-
-
 class SplitStage:
-    """Asks for each label the version that its release assigns, and counts what becomes of it.
+    """Keeps `SharedStage`: asks for each label the version that its release assigns, and counts what becomes of it.
 
-    Without a release it passes on to the version in force; `usual` answers where the version in force, or the one on
-    trial, does not run here or raises an error. A version on trial that does so is counted as failed.
-
-    What runs in the background (shadow versions; the baseline, to learn agreement) starts after the answer is known,
-    has its time, and is left out while `beside` such calls run. It holds no caller up and its errors reach nobody.
+    Without a release the version in force is asked; `usual` answers where that one does not run here. See
+    `SplitTraffic`.
     """
+
+    takes_hints: Literal[True] = True
 
     def __init__(
         self,
@@ -67,15 +49,9 @@ class SplitStage:
         answer: Answer = first_candidate,
         beside: int = BESIDE,
     ) -> None:
-        self._kind = kind
-        self._router = router
         self._stage_of = stage_of
         self._usual = usual
-        self._answer = answer
-        self._beside = beside
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._missing: Variant | None = None
-        self.left_out = 0
+        self._traffic = SplitTraffic(kind, router, Reading(answer, _is_invalid, _is_failed), beside=beside)
 
     @property
     def stage(self) -> MappingStage:
@@ -85,179 +61,148 @@ class SplitStage:
     @property
     def version(self) -> str:
         """The version in force, and those that answer parts of the traffic beside it."""
-        route = self._router.route(self._kind)
+        route = self._traffic.route
         live = route.answering
         if live is None:
             return self._stage_for(route.usual.variant).version
         arms = [f"{arm.variant.version}" for arm in live.arms.values() if arm.variant is not None]
         return "|".join([self._stage_for(live.baseline.variant).version, *arms])[:128]
 
-    async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
-        """See `CandidateStage.rank`."""
-        route = self._router.route(self._kind)
-        live, shadow = route.answering, route.shadow
-        if live is None and shadow is None:
-            return await self._stage_for(route.usual.variant).rank(labels, within_s=within_s)
-        served = served_now()
-        groups: dict[Assignment, list[int]] = {}
-        if live is None:
-            groups[route.usual] = list(range(len(labels)))
-        else:
-            for index, unit in enumerate(_units(live, labels, served)):
-                groups.setdefault(route.assign(served.tenant_id, unit), []).append(index)
-        until = perf_counter() + within_s
-        asked = await asyncio.gather(
-            *(self._ask(at, [labels[index] for index in indexes], within_s, until) for at, indexes in groups.items())
-        )
-        rankings: list[Ranking] = [Ranking()] * len(labels)
-        for indexes, answers in zip(groups.values(), asked, strict=True):
-            for index, ranking in zip(indexes, answers.rankings, strict=True):
-                rankings[index] = ranking
-        if live is not None:
-            for at, indexes in groups.items():
-                if at.arm in live.arms and at.release_id is not None:
-                    self._compare(live, at, labels, rankings, indexes, served, within_s)
-        if shadow is not None and shadow.takes_part(served.tenant_id):
-            self._shadow(shadow, labels, rankings, asked, served, within_s)
+    @property
+    def epoch(self) -> str:
+        """See `SharedStage.epoch`: the releases under way."""
+        route = self._traffic.route
+        own = "/".join(live.id for live in (route.answering, route.shadow) if live is not None)
+        below = self._stage_for(route.usual.variant)
+        return f"{own}+{below.epoch}" if isinstance(below, SharedStage) else own
+
+    @property
+    def left_out(self) -> int:
+        """Calls in the background that were one too many."""
+        return self._traffic.left_out
+
+    def versions(self, labels: Sequence[LabelKey]) -> Sequence[str]:
+        """See `SharedStage.versions`."""
+        told = [""] * len(labels)
+        for stage, indexes in self._shares(labels):
+            if isinstance(stage, SharedStage):
+                versions = stage.versions([labels[index] for index in indexes])
+            else:
+                versions = [stage.version] * len(indexes)
+            for index, version in zip(indexes, versions, strict=True):
+                told[index] = version
+        return told
+
+    def recall(self, labels: Sequence[LabelKey], rankings: Sequence[Ranking]) -> None:
+        """See `SharedStage.recall`."""
+        self._traffic.recall(labels, rankings)
+        for stage, indexes in self._shares(labels):
+            if isinstance(stage, SharedStage):
+                stage.recall([labels[index] for index in indexes], [rankings[index] for index in indexes])
+
+    async def rank(
+        self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()
+    ) -> Sequence[Ranking]:
+        """See `HintedStage.rank`. What did not come from the version assigned is not to be remembered."""
+        asking = _Asking(self._stage_of, self._usual, labels, within_s, perf_counter() + within_s, hints)
+        route = self._traffic.route
+        if route.answering is None and route.shadow is None:
+            return await asking.asked(self._stage_for(route.usual.variant), range(len(labels)), within_s)
+        rankings, strangers = await self._traffic.answer(labels, asking)
+        for index in strangers:
+            rankings[index] = replace(rankings[index], lasting=False)
         return rankings
 
     async def close(self) -> None:
         """End what runs in the background."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._traffic.close()
 
     async def settle(self) -> None:
         """Wait until nothing runs in the background any more."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _stage_for(self, variant: Variant | None) -> CandidateStage:
-        stage = self._stage_on_trial(variant)
-        self._missing = variant if stage is None else None
-        return self._usual if stage is None else stage
+        await self._traffic.settle()
 
     def trouble(self) -> str | None:
-        """Why the version in force does not answer here, as of the last request; None if it does."""
-        missing = self._missing
-        return None if missing is None else f"the {missing.kind} {missing.version} is in force and does not run here"
+        """Why the version in force does not answer here; None if it does."""
+        route = self._traffic.route
+        variant = route.usual.variant if route.answering is None else route.answering.baseline.variant
+        if variant is None or self._stage_of(variant) is not None:
+            return None
+        return f"the {variant.kind} {variant.version} is in force and does not run here"
 
-    def _stage_on_trial(self, variant: Variant | None) -> CandidateStage | None:
-        return None if variant is None else self._stage_of(variant)
+    def _shares(self, labels: Sequence[LabelKey]) -> list[tuple[CandidateStage, list[int]]]:
+        """Each stage that answers some of the labels, and their places."""
+        groups = grouped(self._traffic.assignments(labels))
+        return [(self._stage_for(at.variant), indexes) for at, indexes in groups.items()]
 
-    async def _ask(self, at: Assignment, labels: Sequence[LabelKey], within_s: float, until: float) -> _Asked:
-        """The arm's rankings, counted; those of `usual` where the arm has none."""
-        is_on_trial = at.release_id is not None and at.arm != BASELINE
-        stage = self._stage_on_trial(at.variant) if is_on_trial else self._stage_for(at.variant)
-        asked = await self._tried(stage, labels, within_s)
-        self._router.record(at, self._outcome(asked, len(labels)))
-        if asked.latency_ms is None and stage is not self._usual:
-            left_s = max(0.0, until - perf_counter())
-            return _Asked(await self._usual.rank(labels, within_s=left_s), None, True)
-        return asked
+    def _stage_for(self, variant: Variant | None) -> CandidateStage:
+        stage = None if variant is None else self._stage_of(variant)
+        return self._usual if stage is None else stage
 
-    async def _tried(self, stage: CandidateStage | None, labels: Sequence[LabelKey], within_s: float) -> _Asked:
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One call's labels, time and hints."""
+
+    stage_of: StageOf
+    usually: CandidateStage
+    labels: Sequence[LabelKey]
+    within_s: float
+    until: float
+    hints: Sequence[Ranking]
+
+    def version(
+        self, variant: Variant, indexes: Sequence[int], *, beside: bool = False
+    ) -> Awaitable[Answered[Ranking]] | None:
+        """See `Asking.version`."""
+        stage = self.stage_of(variant)
         if stage is None:
-            return _Asked([Ranking(fault=_UNAVAILABLE)] * len(labels), None, True)
-        began = perf_counter()
-        try:
-            rankings = await stage.rank(labels, within_s=within_s)
-        except Exception:  # a version on trial may do anything; what it did is counted, and the label answered
-            return _Asked([Ranking(fault=_FAILED)] * len(labels), None, True)
-        if len(rankings) != len(labels):
-            return _Asked([Ranking(fault=_FAILED)] * len(labels), None, True)
-        failed = any(ranking.fault is not None and ranking.fault != INVALID for ranking in rankings)
-        return _Asked(rankings, (perf_counter() - began) * 1e3, failed)
+            return None
+        return self._answered(stage, indexes, self.within_s if beside else self._left_s())
 
-    def _outcome(self, asked: _Asked, labels: int) -> Outcome:
-        rankings = asked.rankings
-        return Outcome(
-            labels=labels,
-            failed=asked.failed,
-            invalid=sum(ranking.fault == INVALID for ranking in rankings),
-            abstained=sum(self._answer(ranking) is None for ranking in rankings),
-            latency_ms=asked.latency_ms,
-            tokens=sum(ranking.prompt_tokens + ranking.completion_tokens for ranking in rankings),
-        )
+    def usual(self, indexes: Sequence[int]) -> Awaitable[Answered[Ranking]]:
+        """See `Asking.usual`."""
+        return self._answered(self.usually, indexes, self._left_s())
 
-    def _compare(
-        self,
-        live: LiveRelease,
-        at: Assignment,
-        labels: Sequence[LabelKey],
-        rankings: Sequence[Ranking],
-        indexes: Sequence[int],
-        served: Served,
-        within_s: float,
-    ) -> None:
-        """Ask the baseline too for some of what another version answered."""
-        units = _units(live, labels, served)
-        chosen = [index for index in indexes if live.is_compared(served.tenant_id, units[index])]
-        stage = self._stage_for(live.baseline.variant)
-        if chosen:
-            answers = [self._answer(rankings[index]) for index in chosen]
-            self._start(self._learn_agreement(at, stage, [labels[index] for index in chosen], answers, within_s))
+    async def asked(self, stage: CandidateStage, indexes: Sequence[int], within_s: float) -> Sequence[Ranking]:
+        labels = [self.labels[index] for index in indexes]
+        if isinstance(stage, HintedStage):
+            hints = [self.hints[index] for index in indexes] if self.hints else ()
+            return await stage.rank(labels, within_s=within_s, hints=hints)
+        return await stage.rank(labels, within_s=within_s)
 
-    async def _learn_agreement(
-        self,
-        at: Assignment,
-        stage: CandidateStage,
-        labels: Sequence[LabelKey],
-        answers: Sequence[str | None],
-        within_s: float,
-    ) -> None:
-        asked = await self._tried(stage, labels, within_s)
-        if not asked.failed:
-            agreed = self._agreed(asked, answers)
-            self._router.record(at, Outcome(labels=0, compared=len(labels), agreed=agreed))
+    def _left_s(self) -> float:
+        return max(0.0, self.until - perf_counter())
 
-    def _shadow(
-        self,
-        shadow: LiveRelease,
-        labels: Sequence[LabelKey],
-        rankings: Sequence[Ranking],
-        asked: Sequence[_Asked],
-        served: Served,
-        within_s: float,
-    ) -> None:
-        """Count what answered as the shadow's baseline, and ask the shadow versions."""
-        latencies = [each.latency_ms for each in asked if each.latency_ms is not None]
-        answered = _Asked(rankings, max(latencies, default=None), any(each.failed for each in asked))
-        self._router.record(shadow.baseline, self._outcome(answered, len(labels)))
-        groups: dict[Assignment, list[int]] = {}
-        for index, unit in enumerate(_units(shadow, labels, served)):
-            arm = shadow.arm_for(served.tenant_id, unit)
-            if arm is not None:
-                groups.setdefault(arm, []).append(index)
-        for at, indexes in groups.items():
-            answers = [self._answer(rankings[index]) for index in indexes]
-            self._start(self._run_shadow(at, [labels[index] for index in indexes], answers, within_s))
-
-    async def _run_shadow(
-        self, at: Assignment, labels: Sequence[LabelKey], answers: Sequence[str | None], within_s: float
-    ) -> None:
-        asked = await self._tried(self._stage_on_trial(at.variant), labels, within_s)
-        self._router.record(at, self._outcome(asked, len(labels)))
-        if not asked.failed:
-            agreed = self._agreed(asked, answers)
-            self._router.record(at, Outcome(labels=0, compared=len(labels), agreed=agreed))
-
-    def _agreed(self, asked: _Asked, answers: Sequence[str | None]) -> int:
-        pairs = zip(asked.rankings, answers, strict=True)
-        return sum(self._answer(ranking) == answer for ranking, answer in pairs)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        if len(self._tasks) >= self._beside:
-            self.left_out += 1
-            work.close()
-            return
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _answered(self, stage: CandidateStage, indexes: Sequence[int], within_s: float) -> Answered[Ranking]:
+        rankings = await self.asked(stage, indexes, within_s)
+        return Answered(rankings, sum(ranking.prompt_tokens + ranking.completion_tokens for ranking in rankings))
 
 
-def _units(live: LiveRelease, labels: Sequence[LabelKey], served: Served) -> list[str]:
-    """What each label is assigned by. Labels are not kept: they only decide."""
-    if live.unit is TrafficUnit.REQUEST:
-        return [served.request_key] * len(labels)
-    return [f"{key.vendor}\x00{key.label}" for key in labels]
+def _is_invalid(ranking: Ranking) -> bool:
+    return ranking.fault is not None and ranking.fault.endswith(INVALID)
+
+
+def _is_failed(ranking: Ranking) -> bool:
+    return ranking.fault is not None and not ranking.fault.endswith(INVALID)
+
+
+class NobodyStage:
+    """Keeps `CandidateStage` where nobody can be asked: every label comes to the same fault."""
+
+    def __init__(self, stage: MappingStage, fault: str) -> None:
+        self._stage = stage
+        self._fault = fault
+
+    @property
+    def stage(self) -> MappingStage:
+        """See `CandidateStage.stage`."""
+        return self._stage
+
+    @property
+    def version(self) -> str:
+        """See `CandidateStage.version`."""
+        return "nobody"
+
+    async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
+        """See `CandidateStage.rank`."""
+        return [Ranking(fault=self._fault)] * len(labels)

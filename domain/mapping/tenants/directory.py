@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from llama_mapper.domain.kernel.errors import StoreError
+from llama_mapper.domain.kernel.errors import ServiceError, StoreError
 from llama_mapper.domain.kernel.shared_reading import SharedReading
 from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.catalogue.catalogue import Catalogue
@@ -73,6 +73,10 @@ class TenantCatalogues:
         fresh = self.fresh(tenant_id)
         return fresh if fresh is not None else await self._readings.read(tenant_id, lambda: self._read(tenant_id))
 
+    async def view_of(self, tenant_id: str) -> View:
+        """See `TenantViews.view_of`; which crosswalk answers makes no difference to what labels mean."""
+        return (await self.standing(tenant_id)).rest
+
     async def _read(self, tenant_id: str) -> Standing:
         asked, known = self._monotonic(), self._remembered.get(tenant_id)
         try:
@@ -84,7 +88,7 @@ class TenantCatalogues:
             else:
                 stored = await self._store.standing(tenant_id)
                 mark, standing = stored.mark, await self._standing(tenant_id, stored)
-        except StoreError:
+        except ServiceError:
             if known is None:
                 raise
             known.until = asked + self._ttl_s

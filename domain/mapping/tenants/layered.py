@@ -23,6 +23,13 @@ _REMEMBERED = 4_096
 _NO_LINKS: tuple[ControlLink, ...] = ()
 
 
+class _Unasked:
+    """Stands for a label that nobody asked about yet."""
+
+
+_UNASKED = _Unasked()
+
+
 class LayeredCatalogue:
     """Keeps what `CatalogueView` promises, for one tenant and one crosswalk; it never changes.
 
@@ -66,8 +73,9 @@ class LayeredCatalogue:
         if self._overlay is None or not self._overlay.knows(vendor):
             return self._base.match(vendor, vendor_version, label)
         key = (vendor, vendor_version, label)
-        if key in self._answers:
-            return self._answers[key]
+        known = self._answers.get(key, _UNASKED)  # one look: a check of documents asks from another thread
+        if not isinstance(known, _Unasked):
+            return known
         if len(self._answers) >= _REMEMBERED:  # labels come from outside, so what is remembered is bounded
             self._answers.clear()
         answer = self._answers[key] = self._layered(self._overlay, vendor, vendor_version, label)

@@ -15,6 +15,8 @@ from llama_mapper.domain.mapping.documents.ports import StoredStanding
 from llama_mapper.domain.mapping.editions import EditionSets
 from llama_mapper.domain.mapping.frameworks.editions import UploadedEdition, own_editions
 from llama_mapper.domain.mapping.overlays.tables import UploadedVocabulary, overlay_of
+from llama_mapper.domain.mapping.settings.desk import settings_of
+from llama_mapper.domain.mapping.settings.terms import TenantTerms
 from llama_mapper.domain.mapping.taxonomies.present import CurrentId
 from llama_mapper.domain.mapping.tenants.layered import LayeredCatalogue
 
@@ -60,6 +62,8 @@ class Standing:
 
     rest: View
     candidates: tuple[tuple[int, View], ...] = ()
+    terms: TenantTerms | None = None
+    """How the tenant wants its labels mapped."""
 
     def view(self, share: Callable[[], int]) -> View:
         """The view for a request; `share`, from 0 to 99, is asked for only where the traffic is split."""
@@ -103,7 +107,9 @@ def standing_of(
         else:
             links = None if version is None else links_of[version]
             views[version] = View(LayeredCatalogue(base, overlay, own, links, version), overlay_version)
-    return Standing(views[rest], tuple((percent, views[version]) for percent, version in candidates))
+    kept = stored.settings
+    terms = None if kept is None or kept.content is None else TenantTerms(settings_of(kept.content), kept.number)
+    return Standing(views[rest], tuple((percent, views[version]) for percent, version in candidates), terms)
 
 
 def _vendors(raw: RawSource) -> Mapping[str, Mapping[str, Any]]:

@@ -39,7 +39,7 @@ _COUNTED = 100_000
 
 
 class Validator:
-    """Keeps what `ValidationApi` promises; `checks` come after our own."""
+    """Checks documents with a catalogue, by default the shipped one; `checks` come after our own."""
 
     def __init__(
         self,
@@ -53,13 +53,19 @@ class Validator:
         self._models = models
         self._checks = (meaning_faults, *checks)
 
-    def validate(self, query: ValidationQuery) -> ValidationReport:
-        """What is wrong with the document; raise `SCHEMA_UNKNOWN` or `INVALID_REQUEST` for a schema not served."""
+    def validate(
+        self, query: ValidationQuery, catalogue: CatalogueView | None = None, overlay_version: str | None = None
+    ) -> ValidationReport:
+        """What is wrong with the document; raise `SCHEMA_UNKNOWN` or `INVALID_REQUEST` for a schema not served.
+
+        `catalogue` stands in for the shipped one, and `overlay_version` is that of the tenant's words in it.
+        """
+        catalogue = catalogue or self._catalogue
         name, major = named_schema(query.schema_id)
         versions = self._schemas()
         document = self._newest(versions, name, major, query.document)
         newest = versions.newest(name).version
-        faults = list(islice(self._faults(self._models[name], document), _COUNTED))
+        faults = list(islice(self._faults(self._models[name], document, catalogue), _COUNTED))
         errors = sum(fault.severity is FaultSeverity.ERROR for fault in faults)
         return ValidationReport(
             schema_id=schema_id(name, newest),
@@ -67,7 +73,10 @@ class Validator:
             faults=tuple(sorted(faults, key=lambda fault: fault.severity)[:FAULTS_TOLD]),
             errors=errors,
             warnings=len(faults) - errors,
-            taxonomy_version=self._catalogue.versions.taxonomy,
+            taxonomy_version=catalogue.versions.taxonomy,
+            vocabulary_version=catalogue.versions.vocabulary,
+            crosswalk_version=catalogue.versions.crosswalk,
+            overlay_version=overlay_version,
         )
 
     def newest_major(self, name: str) -> int:
@@ -83,13 +92,13 @@ class Validator:
             raise ValidationError(f"version {major} of the schema {name} is not checked here", ErrorCode.SCHEMA_UNKNOWN)
         return document
 
-    def _faults(self, model: type[Contract], document: Any) -> Iterator[ValidationFault]:
+    def _faults(self, model: type[Contract], document: Any, catalogue: CatalogueView) -> Iterator[ValidationFault]:
         value, shape = faults_of(model, document)
         if value is None:
             yield from (error(fault.field, FaultCode.SHAPE, fault.message) for fault in shape)
             return
         for check in self._checks:
-            yield from check(value, self._catalogue)
+            yield from check(value, catalogue)
 
 
 def meaning_faults(value: Contract, catalogue: CatalogueView) -> Iterator[ValidationFault]:

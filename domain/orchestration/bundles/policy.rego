@@ -94,6 +94,7 @@ plan := {
 	"routing_reason": reason,
 	"enforcement": config.enforcement,
 	"redaction": config.redaction,
+	"mapping": object.get(config, "mapping", {}),
 }
 
 asked_for := "the requested categories" if count(requested) > 0

@@ -17,6 +17,7 @@ from dataclasses import replace
 from itertools import compress
 from time import monotonic
 
+from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.orchestration import (
     DetectorFault,
     DetectorMode,
@@ -40,6 +41,7 @@ from llama_mapper.domain.kernel.errors import ValidationError
 from llama_mapper.domain.orchestration.fanout import Call, FanOut
 from llama_mapper.domain.orchestration.findings import MalformedAnswer, Reading
 from llama_mapper.domain.orchestration.judging import Judge, call_for, response_of, result_of
+from llama_mapper.domain.orchestration.own_words import AS_SHIPPED, Words
 from llama_mapper.domain.orchestration.ports import Inspection
 from llama_mapper.domain.orchestration.redaction import places_in, replaced
 from llama_mapper.domain.orchestration.routing import Route
@@ -63,7 +65,11 @@ class TextStream:
         fan_out: FanOut,
         content_limit: int,
         service_version: str,
+        words: Words = AS_SHIPPED,
+        provenance: Sequence[ProvenanceEntry] = (),
     ) -> None:
+        self._catalogue, self._overlay_version = words.catalogue, words.version
+        self._provenance = provenance
         self._began = monotonic()
         self._service_version = service_version
         self._start = start
@@ -253,6 +259,8 @@ class TextStream:
             policy_ms=0.0,
             began=self._began,
             gathered=gathered,
+            told=self._provenance,
+            overlay_version=self._overlay_version,
         )
         complete = self._released == len(whole)
         return [*events, StreamDone(type="end", released=self._released, complete=complete, response=response)]
@@ -277,7 +285,7 @@ class TextStream:
             track = self._tracks[index]
             if call.fault is None:
                 try:  # once here, so that nothing malformed is worked with
-                    self._judge.reading(self._tenant_id, text, (), track.seat, call)
+                    self._judge.reading(self._tenant_id, text, (), track.seat, call, self._catalogue)
                 except MalformedAnswer as error:
                     call.status = DetectorStatus.FAILED
                     call.fault = DetectorFault(code="MALFORMED_FINDING", message=str(error))
@@ -304,7 +312,7 @@ class TextStream:
         if call is None or not (answer.findings or answer.language):
             return []
         call.answer = answer
-        reading: Reading = self._judge.reading(self._tenant_id, text, (), track.seat, call)
+        reading: Reading = self._judge.reading(self._tenant_id, text, (), track.seat, call, self._catalogue)
         late = not track.gates
         return [
             StreamFinding(

@@ -465,3 +465,34 @@ async def test_the_taxonomys_versions_and_plans_are_told(anna: Person) -> None:
     plan = await anna.told("GET", f"/v1/taxonomies/versions/{versions['items'][0]['before']}/plan")
     assert plan["changed"] == [] and plan["kept"] == 186
     await anna.told("GET", "/v1/taxonomies/versions/0.0.1/plan", 404)
+
+
+async def test_what_a_label_means_to_the_tenant_reaches_verdict_and_risk(anna: Person, stranger: Person) -> None:
+    asked = {"content": "see TCK-1"}
+    before = await anna.told("POST", "/v1/assessments", 206, json=asked)
+    [finding] = [each for each in before["analysis"]["findings"] if each["label"] == "TICKET"]
+    assert (finding["category"], finding["meant"]) == (None, None)
+    card = {**VOCABULARY, "versions": {"1": {"labels": {CARD: ["TICKET"]}}}}
+    await anna.told("PUT", "/v1/vocabularies/acme_codes", json=card)
+    await soon(CARD, lambda: canonical(anna, "TICKET"))
+    after = await anna.told("POST", "/v1/assessments", 206, json=asked)
+    [finding] = [each for each in after["analysis"]["findings"] if each["label"] == "TICKET"]
+    assert (finding["category"], finding["meant"]) == ("pii.financial_data", CARD)
+    flagged = {each["subject"] for each in after["verdict"]["reasons"] if each["code"] == "category_flagged"}
+    assert "pii.financial_data" in flagged
+    assert after["verdict"]["action"] == "redact"
+    assert before["verdict"]["action"] == "flag"
+    risks = [each["analysis"]["risk_scores"] for each in (before, after)]
+    assert risks[0]["overall_risk_score"] < risks[1]["overall_risk_score"]
+    assert {each["category"] for each in risks[1]["risk_factors"]} >= {"pii.financial_data"}
+    assert after["mapping"]["taxonomy"] == [CARD]
+    assert (
+        after["orchestration"]["version_info"]["overlay_version"] == after["mapping"]["version_info"]["overlay_version"]
+    )
+    theirs = await stranger.told("POST", "/v1/assessments", 206, json=asked)
+    assert theirs["verdict"]["action"] == "flag"
+    nothing = {**VOCABULARY, "versions": {"1": {"labels": {"meta.outcome.safe": ["TICKET"]}}}}
+    await anna.told("PUT", "/v1/vocabularies/acme_codes", json=nothing)
+    await soon("meta.outcome.safe", lambda: canonical(anna, "TICKET"))
+    safe = await anna.told("POST", "/v1/assessments", 206, json=asked)
+    assert "pii.financial_data" not in {each["subject"] for each in safe["verdict"]["reasons"]}

@@ -14,11 +14,12 @@ from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
 from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.entrypoints.containers.generation import ModelWatch, generation_of, model_stage_of
+from llama_mapper.entrypoints.containers.generation import ModelWatch, configured_models, generation_of, model_stage_of
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.settings import Settings
 from tests.contract.generation.contract import ENOUGH_S, good, only
+from tests.support.certificates import Authority
 from tests.support.llama_server import LlamaServer
 from tests.support.servers import free_port
 
@@ -42,7 +43,8 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
     settings = Settings.load(data_dir=tmp_path)
     assert settings.generation[1].prompt_price == Decimal("0.5")
     metrics = PrometheusMetrics()
-    models = generation_of(settings, metrics)
+    configured = configured_models(settings, metrics)
+    models = configured.chain(None)
     assert models is not None
     try:
         (answer,) = await models.generate([only("a")], within_s=ENOUGH_S)
@@ -53,11 +55,11 @@ async def test_the_models_of_the_settings_answer_in_their_order_and_are_counted(
         (ranking,) = await stage.rank([LabelKey("acme", None, "EMAIL")], within_s=ENOUGH_S)
         assert ranking.fault is None
         assert ranking.answered_by == "llama_cpp/tiny"
-        watch = ModelWatch(models)
+        watch = ModelWatch(configured)
         await watch.look()
         assert watch.notes() == {"model.vllm/llama3_mapper": "degraded: unavailable"}
     finally:
-        await models.close()
+        await configured.close()
     shown = metrics.render()[0].decode()
     assert 'llama_mapper_generation_prompts_total{model="vllm/llama3_mapper",outcome="unavailable"} 2.0' in shown
     assert 'llama_mapper_generation_prompts_total{model="llama_cpp/tiny",outcome="answered"} 2.0' in shown
@@ -77,16 +79,15 @@ async def test_a_local_model_is_loaded_without_being_asked(tmp_path: Path, tiny_
     settings = Settings.load(data_dir=tmp_path, generation=[{"kind": "gguf", "path": str(tiny_model), "context": 512}])
     async with running_mapping(PlatformContainer(settings=settings)) as mapping:
         models = mapping.watch().models
-        assert models is not None
         async with asyncio.timeout(ENOUGH_S):
-            while await models.unready() is not None:
+            while any((await models.states()).values()):
                 await asyncio.sleep(0.05)
 
 
 async def test_without_models_there_is_nothing_to_ask_or_watch(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
     assert generation_of(settings) is None
-    watch = ModelWatch(None)
+    watch = ModelWatch(configured_models(settings))
     async with watch.running():
         await watch.look()
         assert watch.notes() == {}
@@ -134,3 +135,55 @@ def test_models_are_read_from_a_toml_file(tmp_path: Path, monkeypatch: pytest.Mo
     first, second = Settings.load().generation
     assert (first.kind, first.adapter, first.completion_price) == ("vllm", "mapper-1.0.0", Decimal("0.002"))
     assert second.path == Path("/models/small.gguf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tls_authorities": "/nowhere/ca.pem"}, "tls_authorities of gpu cannot be read"),
+        ({"tls_certificate": None}, "set together"),
+        ({"tls": False}, "no use without tls"),
+        ({"headers": {"Authorization": "x"}}, "model_servers"),
+        ({"headers": {"a": "secret\nx"}}, "model_servers"),
+        ({"headers": {"grpc-timeout": "1"}}, "protocol's own"),
+        ({"headers": {"a": "x"}, "header_files": {"a": "/nowhere"}}, "cannot be both"),
+        ({"header_files": {"authorization": "/nowhere/token"}}, "/nowhere/token cannot be read"),
+        ({"message_limit": 1}, "model_servers"),
+        ({"keepalive_s": 0.1}, "model_servers"),
+        ({"url": "http://x"}, "model_servers"),
+    ],
+)
+def test_a_model_server_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    pytest.importorskip("tritonclient", reason="the extra `triton` is not installed")
+    authority = Authority(tmp_path, "any")
+    own = authority.signed("own")
+    told = {
+        "name": "gpu",
+        "url": "127.0.0.1:9",
+        "tls": True,
+        "tls_authorities": str(authority.certificate),
+        "tls_certificate": str(own.certificate),
+        "tls_key": str(own.key),
+        **changes,
+    }
+    server = {name: value for name, value in told.items() if value is not None}
+    served = {"kind": "triton", "server": "gpu"}
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        generation_of(Settings.load(data_dir=tmp_path, model_servers=[server], generation=[served]))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"generation": [{"kind": "triton", "server": "gpu"}]}, "model_servers has no gpu"),
+        ({"generation": [{"kind": "triton", "server": "gpu", "url": "x:1"}]}, "url or server, and not both"),
+        ({"generation": [{"kind": "vllm", "server": "gpu", "url": "http://x"}]}, "only a model of kind triton"),
+        ({"mapping_embeddings": "triton"}, "needs mapping_embeddings_server"),
+        ({"mapping_embeddings": "triton", "mapping_embeddings_server": "gpu"}, "model_servers has no gpu"),
+        ({"model_servers": [{"name": "a", "url": "x:1"}, {"name": "a", "url": "y:1"}]}, "a name of its own"),
+    ],
+)
+def test_names_of_model_servers_must_fit(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Settings.load(data_dir=tmp_path, **options)

@@ -10,9 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from llama_mapper.adapters.mapping.numpy_vectors import NumpyVectorIndex
-from llama_mapper.adapters.mapping.pgvector_vectors import PgvectorIndex, vector_table
+from llama_mapper.adapters.mapping.pgvector_vectors import PgvectorIndex
 from llama_mapper.adapters.platform.database import Database
+from llama_mapper.adapters.platform.migrator import migrate
 from llama_mapper.domain.mapping.neighbours.ports import VectorIndex
+from tests.support.loops import LoopThread
 from tests.support.postgres import APPLICATION, PostgresDatabase, fresh_database
 
 DIMENSIONS = 8
@@ -24,28 +26,57 @@ def vector_database(postgres_server: str) -> Iterator[PostgresDatabase]:
     yield from fresh_database(postgres_server)
 
 
+@pytest.fixture(scope="session")
+def migrated_vectors(vector_database: PostgresDatabase) -> PostgresDatabase:
+    """The same, with the mapping schema as its migrations leave it."""
+    loop = LoopThread()
+    try:
+        loop.run(with_pgvector(vector_database))
+        loop.run(migrated(vector_database))
+    finally:
+        loop.close()
+    return vector_database
+
+
+async def with_pgvector(place: PostgresDatabase) -> None:
+    """Have the extension in the database: that is a superuser's to do."""
+    await as_superuser(place, "CREATE EXTENSION IF NOT EXISTS vector")
+
+
+async def as_superuser(place: PostgresDatabase, statement: str) -> None:
+    """Run one statement."""
+    engine = create_async_engine(place.superuser_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+async def migrated(place: PostgresDatabase) -> None:
+    """Bring the mapping schema to its newest revision, for the application's role."""
+    owner = Database(place.owner_url, "mapping")
+    await owner.open()
+    await migrate(owner, app_role=APPLICATION)
+    await owner.close()
+
+
 @pytest.fixture(params=["memory", "folder", "pgvector"])
 async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorIndex]:
     """Each index in turn, empty."""
     if request.param != "pgvector":
         yield NumpyVectorIndex(tmp_path if request.param == "folder" else None)
         return
-    place: PostgresDatabase = request.getfixturevalue("vector_database")
-    engine = create_async_engine(place.superuser_url.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.begin() as connection:
-        for statement in (
-            "CREATE SCHEMA IF NOT EXISTS mapping",
-            "SET LOCAL search_path TO mapping",
-            "DROP TABLE IF EXISTS neighbour_vectors",
-            *vector_table(DIMENSIONS),
-            f"GRANT USAGE ON SCHEMA mapping TO {APPLICATION}",
-            f"GRANT SELECT, INSERT, DELETE ON neighbour_vectors TO {APPLICATION}",
-        ):
-            await connection.execute(text(statement))
-    await engine.dispose()
+    place: PostgresDatabase = request.getfixturevalue("migrated_vectors")
+    found = PgvectorIndex(await emptied(place))
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+async def emptied(place: PostgresDatabase) -> Database:
+    """The mapping database as the application's role, without vectors."""
     database = Database(place.url, "mapping")
     await database.open()
-    try:
-        yield PgvectorIndex(database)
-    finally:
-        await database.close()
+    async with database.writing() as connection:
+        await connection.execute(text("DELETE FROM neighbour_vectors"))
+    return database

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from llama_mapper.domain.kernel.tenancy import Scope
 from tests.support.doors import Door, open_door
@@ -18,20 +21,23 @@ NAME = "llama3_mapper"
 ONE = f"/v1/models/{NAME}/versions/1.0.0"
 
 
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path / "data", [], artifact_limit=1_000_000, operator_tenant="operator") as opened:
-        yield opened
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Door]:
+    async with open_door(folder, [], artifact_limit=1_000_000, operator_tenant="operator") as door:
+        yield door
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+    """One for all tests, which have tenants of their own and leave nothing to everyone."""
+    async with opened(tmp_path_factory.mktemp("door")) as door:
+        yield door
 
 
 @pytest.fixture
 async def acme(door: Door) -> dict[str, str]:
-    return await door.new_key("acme", Scope.READ, Scope.ADMIN)
-
-
-@pytest.fixture
-async def operator(door: Door) -> dict[str, str]:
-    return await door.new_key("operator", Scope.READ, Scope.ADMIN)
+    """An administrator of a tenant that has nothing yet."""
+    return await door.new_key(f"acme-{secrets.token_hex(8)}", Scope.READ, Scope.ADMIN)
 
 
 def digest_header(content: bytes) -> dict[str, str]:
@@ -110,9 +116,13 @@ async def test_other_tenants_see_and_touch_nothing_of_it(door: Door, acme: dict[
     assert stolen.json()["code"] == "MODEL_INVALID"  # the files are another's: they are not there
 
 
-async def test_the_installations_models_are_the_operators_to_change_and_everyones_to_read(
-    door: Door, acme: dict[str, str], operator: dict[str, str], tmp_path: Path
-) -> None:
+async def test_the_installations_models_are_the_operators_to_change_and_everyones_to_read(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as door:
+        await the_operators_to_change_and_everyones_to_read(door, tmp_path)
+
+
+async def the_operators_to_change_and_everyones_to_read(door: Door, tmp_path: Path) -> None:
+    acme, operator = [await door.new_key(each, Scope.READ, Scope.ADMIN) for each in ("acme", "operator")]
     folder = lora_folder(tmp_path / "lora")
     refused = await door.client.post("/v1/models?owner=installation", json=manifest(folder), headers=acme)
     assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC")

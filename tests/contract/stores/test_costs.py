@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import strategies as st
@@ -12,9 +12,12 @@ from hypothesis.stateful import rule
 
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.platform.database import Database
+from llama_mapper.domain.contracts.cost_optimisation import Recommendation, StoredRecommendation
 from llama_mapper.domain.contracts.costs import BudgetPeriod, BudgetRequest, CostAlert, OverBudget
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 from llama_mapper.domain.mapping.costs.ports import CostLedger, StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey, date_of, day_of
+from llama_mapper.domain.mapping.costs.uses import Use, UseKey, UseKind
 from tests.support.loops import LoopThread
 from tests.support.store_machines import TENANTS, StoreMachine, run_machine
 from tests.support.store_places import StorePlace
@@ -22,6 +25,7 @@ from tests.support.store_places import StorePlace
 Fresh = Callable[[str], Awaitable[Database]]
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = day_of(NOON)
+USE = Use(MappingStrategy.CASCADE, UseKind.ANSWERED, MappingStage.LEXICAL, 72)
 SOME = Amount(1, 2, 3, 4, 5, 6)
 
 
@@ -49,6 +53,32 @@ async def test_a_batch_of_one_tenant_is_not_the_same_as_anothers(ledger: CostLed
     for tenant in ("acme", "beta"):
         await ledger.add("one", tenant, {SpendingKey(tenant, TODAY, "m"): SOME})
         assert len(await ledger.spending(tenant, TODAY, TODAY)) == 1
+
+
+async def test_uses_add_up_with_their_batch_and_are_their_tenants_alone(ledger: CostLedger) -> None:
+    key, other = UseKey(TODAY, USE), UseKey(TODAY - 1, USE._replace(bucket=100))
+    for batch in ("one", "two", "one"):
+        await ledger.add(batch, "acme", {SpendingKey("acme", TODAY, "m"): SOME}, {key: 3, other: 1})
+    await ledger.add("three", "acme", {}, {key: 1})
+    assert await ledger.uses("acme", TODAY - 1, TODAY) == {key: 7, other: 2}
+    assert await ledger.uses("acme", TODAY, TODAY) == {key: 7}
+    assert await ledger.uses("beta", 0, TODAY) == {}
+
+
+async def test_a_recommendation_is_kept_once_a_day_and_notes_what_it_became(ledger: CostLedger) -> None:
+    def told(days: int, **changes: object) -> StoredRecommendation:
+        at = NOON + timedelta(days=days)
+        advised = Recommendation(forecast="cascade@0.70", change=True, reason="cheaper", saving=1.5)
+        fields = {"at": at, "since": at.date(), "until": at.date(), "labels": 9, "cost": 2.0, "recommendation": advised}
+        return StoredRecommendation.model_validate({**fields, **changes})
+
+    assert sorted(await asyncio.gather(*[ledger.recommend("acme", told(0)) for _ in range(3)])) == [False, False, True]
+    assert await ledger.recommend("acme", told(1))
+    assert await ledger.recommend("beta", told(0))
+    await ledger.applied("acme", told(1, applied_version=4))
+    assert await ledger.recommendations("acme", 9) == [told(1, applied_version=4), told(0)]
+    assert await ledger.recommendations("acme", 1) == [told(1, applied_version=4)]
+    assert await ledger.recommendations("beta", 9) == [told(0)]
 
 
 async def test_a_budget_is_replaced_and_removed(ledger: CostLedger) -> None:

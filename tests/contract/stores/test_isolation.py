@@ -11,6 +11,7 @@ from llama_mapper.adapters.analysis.sql_history import SqlFindingHistory
 from llama_mapper.adapters.assessment.sql_assessments import SqlAssessments
 from llama_mapper.adapters.mapping.sql_costs import SqlCostLedger
 from llama_mapper.adapters.mapping.sql_models import SqlModels
+from llama_mapper.adapters.mapping.sql_monitoring import SqlMonitoring
 from llama_mapper.adapters.mapping.sql_reviews import SqlReviewQueue
 from llama_mapper.adapters.mapping.sql_training_jobs import SqlTrainingJobs
 from llama_mapper.adapters.orchestration.policies.sql_policy_records import SqlPolicyRecords
@@ -18,7 +19,9 @@ from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate
 from llama_mapper.domain.analysis.ports import HistoryEntry
 from llama_mapper.domain.assessment.ports import AssessmentRow
+from llama_mapper.domain.contracts.cost_optimisation import Recommendation, StoredRecommendation
 from llama_mapper.domain.contracts.costs import BudgetRequest
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
 from llama_mapper.domain.contracts.models import (
     ModelArtifact,
     ModelDoor,
@@ -27,6 +30,7 @@ from llama_mapper.domain.contracts.models import (
     ModelStage,
     ModelStep,
 )
+from llama_mapper.domain.contracts.monitoring import MonitoringAlert, MonitoringAlertKind, ReferenceSpan
 from llama_mapper.domain.contracts.policies import Door, PolicyStep
 from llama_mapper.domain.contracts.training import TrainingKind, TrainingRequest
 from llama_mapper.domain.kernel.errors import ConfigurationError, StoreError
@@ -34,8 +38,12 @@ from llama_mapper.domain.kernel.tenancy import EVERYONE
 from llama_mapper.domain.mapping.costs.budgets import reached
 from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
+from llama_mapper.domain.mapping.costs.uses import Use, UseKey, UseKind
 from llama_mapper.domain.mapping.models.events import Event as ModelEvent
 from llama_mapper.domain.mapping.models.events import StoredVersion
+from llama_mapper.domain.mapping.monitoring.ports import Part
+from llama_mapper.domain.mapping.monitoring.tally import Tally
+from llama_mapper.domain.mapping.monitoring.windows import Width
 from llama_mapper.domain.mapping.ports import UnknownLabel
 from llama_mapper.domain.mapping.training.ports import TrainingKey
 from llama_mapper.domain.orchestration.lifecycle.events import Event
@@ -52,6 +60,11 @@ TENANT_TABLES = [
     ("mapping", "cost_batches"),
     ("mapping", "cost_budgets"),
     ("mapping", "cost_alerts"),
+    ("mapping", "monitoring_windows"),
+    ("mapping", "monitoring_references"),
+    ("mapping", "monitoring_alerts"),
+    ("mapping", "mapping_uses"),
+    ("mapping", "cost_recommendations"),
     ("mapping", "model_versions"),
     ("mapping", "model_events"),
     ("mapping", "training_jobs"),
@@ -66,10 +79,24 @@ async def _draft(database: Database, owner: str) -> None:
 
 
 async def _spend(ledger: SqlCostLedger) -> None:
-    await ledger.add("one", "acme", {SpendingKey("acme", 1, "m"): Amount(calls=1)})
+    use = Use(MappingStrategy.CASCADE, UseKind.ANSWERED, MappingStage.LEXICAL)
+    await ledger.add("one", "acme", {SpendingKey("acme", 1, "m"): Amount(calls=1)}, {UseKey(1, use): 1})
+    advised = Recommendation(forecast="as_it_was", change=False, reason="nothing to save")
+    day = NOON.date()
+    told = StoredRecommendation(at=NOON, since=day, until=day, labels=1, cost=0.0, recommendation=advised)
+    await ledger.recommend("acme", told)
     await ledger.set_budget(StoredBudget("acme", BudgetRequest(limit=1.0), NOON, "anna"))
     (alert,) = reached(BudgetRequest(limit=1.0, warn_at=()), 1.0, NOON)
     await ledger.alert("acme", alert)
+
+
+async def _watch(store: SqlMonitoring) -> None:
+    await store.put("acme", [Part(Width.HOUR, 0, "writer", 1, Tally())])
+    await store.set_reference("acme", ReferenceSpan(since=NOON, until=NOON, set_at=NOON, set_by="anna"))
+    alert = MonitoringAlert(
+        at=NOON, day=NOON.date(), kind=MonitoringAlertKind.DRIFT, subject="stage", value=1.0, threshold=0.25
+    )
+    await store.alert("acme", alert)
 
 
 async def _register(database: Database, owner: str) -> None:
@@ -93,6 +120,7 @@ async def _fill(database: Database) -> None:
         case "mapping":
             await SqlReviewQueue(database).add("acme", [UnknownLabel("vendor", None, "X", 1)], NOON)
             await _spend(SqlCostLedger(database))
+            await _watch(SqlMonitoring(database))
             await _register(database, "acme")
             asked = TrainingRequest(kind=TrainingKind.MAPPER, base_model="small")
             await SqlTrainingJobs(database).add(TrainingKey("acme", "train_1"), asked, NOON)

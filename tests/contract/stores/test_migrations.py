@@ -35,7 +35,10 @@ def differences(connection: Connection, metadata: MetaData) -> list[Any]:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+    # The table of vectors is there only where PostgreSQL has pgvector: tests/contract/mapping.
+    only_sometimes = {"neighbour_vectors"}
+    opts = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or name not in only_sometimes}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

@@ -330,23 +330,24 @@ async def test_a_model_whose_catalogue_moved_on_is_left_out_and_noted(records: M
     assert shop.serving.notes() == {f"model.{NAME}@1.0.0": "it needs taxonomy <2.0.0, which is 2.0.0 here"}
 
 
-async def test_a_deprecated_model_goes_on_and_warns_from_its_date(shop: Shop) -> None:
+async def test_a_deprecated_model_goes_on_and_warns_before_and_from_its_date(shop: Shop) -> None:
     for version in ("1.0.0", "1.1.0"):
         await shop.published(version)
         await shop.registry.promote(EVERYONE, NAME, version, STAGING, ANNA)
         await shop.registry.promote(EVERYONE, NAME, version, PRODUCTION, ANNA)
     found = await shop.serving.in_production("acme", ModelKind.MAPPER)
     assert [each.manifest.version for each in found] == ["1.1.0", "1.0.0"]
-    on = NOON + timedelta(days=30)
+    on = NOON + timedelta(days=60)
     await shop.registry.deprecate(EVERYONE, NAME, "1.1.0", ModelDeprecation(on=on), ANNA)
     assert [each.manifest.version for each in await shop.serving.in_production("acme", ModelKind.MAPPER)] == ["1.0.0"]
     await shop.registry.deprecate(EVERYONE, NAME, "1.0.0", ModelDeprecation(on=on), ANNA)
     (first, _) = await shop.serving.in_production("acme", ModelKind.MAPPER)
-    assert first.warning(on - timedelta(seconds=1)) is None
-    assert first.warning(on) == f"the model {NAME}@1.1.0 is deprecated since 2026-04-09"
-    assert shop.serving.deprecated() == 0
+    assert first.warning(on - timedelta(days=30, seconds=1)) is None
+    assert first.warning(on - timedelta(days=30)) == f"the model {NAME}@1.1.0 will be deprecated on 2026-05-09"
+    assert first.warning(on) == f"the model {NAME}@1.1.0 is deprecated since 2026-05-09"
+    assert shop.serving.deprecated() == frozenset()
     shop.now = on
-    assert shop.serving.deprecated() == 2
+    assert len(shop.serving.deprecated()) == 2
 
 
 async def test_a_tenants_own_model_comes_before_the_installations(shop: Shop) -> None:

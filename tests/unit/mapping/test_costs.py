@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,79 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.domain.contracts.costs import BudgetPeriod, BudgetRequest, CostAlert, OverBudget
-from llama_mapper.domain.kernel.errors import ErrorCode, StoreError, ValidationError
+from llama_mapper.domain.contracts.costs import BudgetPeriod, BudgetRequest, OverBudget
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy
+from llama_mapper.domain.kernel.errors import ErrorCode, ValidationError
 from llama_mapper.domain.mapping.costs.budgets import reached, stops_models
 from llama_mapper.domain.mapping.costs.meter import CostMeter
-from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.service import CostService
 from llama_mapper.domain.mapping.costs.spending import (
     NANO,
     OWN_WORK,
     Amount,
-    SpendingKey,
     date_of,
     day_of,
     first_day,
     nanodollars,
     number_of,
 )
+from llama_mapper.domain.mapping.costs.uses import Use, UseKind
+from tests.unit.mapping.costs.ledgers import Ledger, Sink
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = day_of(NOON)
-
-
-class Ledger:
-    """A ledger whose faults can be chosen: `away` before anything is written, `lost` after."""
-
-    def __init__(self) -> None:
-        self.amounts: dict[SpendingKey, Amount] = {}
-        self.batches: set[tuple[str, str]] = set()
-        self.budgets: dict[str, StoredBudget] = {}
-        self.told: list[tuple[str, CostAlert]] = []
-        self.away = False
-        self.lost = False
-
-    async def add(self, batch: str, tenant_id: str, amounts: Mapping[SpendingKey, Amount]) -> None:
-        if self.away:
-            raise StoreError("away")
-        if (tenant_id, batch) not in self.batches:
-            self.batches.add((tenant_id, batch))
-            for key, amount in amounts.items():
-                self.amounts[key] = self.amounts.get(key, Amount()) + amount
-        if self.lost:
-            raise StoreError("nobody knows")
-
-    async def spending(self, tenant_id: str, first_day: int, last_day: int) -> Mapping[SpendingKey, Amount]:
-        own = self.amounts.items()
-        return {key: each for key, each in own if key.tenant_id == tenant_id and first_day <= key.day <= last_day}
-
-    async def set_budget(self, budget: StoredBudget) -> None:
-        self.budgets[budget.tenant_id] = budget
-
-    async def remove_budget(self, tenant_id: str) -> None:
-        self.budgets.pop(tenant_id, None)
-
-    async def budget(self, tenant_id: str) -> StoredBudget | None:
-        return self.budgets.get(tenant_id)
-
-    async def alert(self, tenant_id: str, alert: CostAlert) -> bool:
-        known = {(tenant, told.period_began, told.share) for tenant, told in self.told}
-        if (tenant_id, alert.period_began, alert.share) in known:
-            return False
-        self.told.append((tenant_id, alert))
-        return True
-
-    async def alerts(self, tenant_id: str, limit: int) -> Sequence[CostAlert]:
-        return [alert for tenant, alert in reversed(self.told) if tenant == tenant_id][:limit]
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.shares: list[float] = []
-
-    def tell(self, tenant_id: str, alert: CostAlert) -> None:
-        self.shares.append(alert.share)
+USE = Use(MappingStrategy.CASCADE, UseKind.ANSWERED, MappingStage.LEXICAL, 72)
 
 
 def _made(ledger: Ledger) -> tuple[CostService, CostMeter, Sink]:
@@ -121,6 +69,7 @@ def test_whatever_the_ledger_does_every_amount_counts_once(steps: list[str]) -> 
             if step == "record":
                 recorded += 1
                 meter.record("acme", "m", Amount(calls=1))
+                meter.use("acme", [(USE, 2)])
             elif step == "flush":
                 await meter.flush()
             else:
@@ -129,7 +78,8 @@ def test_whatever_the_ledger_does_every_amount_counts_once(steps: list[str]) -> 
         await meter.flush()
         await meter.flush()
         assert sum(amount.calls for amount in ledger.amounts.values()) == recorded
-        assert meter.waiting("acme") == {}
+        assert sum(ledger.counts.values()) == 2 * recorded
+        assert (meter.waiting("acme"), meter.waiting_uses("acme")) == ({}, {})
 
     asyncio.run(run())
 

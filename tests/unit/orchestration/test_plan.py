@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from typing import Any
 
 import pytest
 
+from llama_mapper.domain.contracts.mapping_terms import MappingStage, MappingStrategy, MappingTerms
 from llama_mapper.domain.contracts.orchestration import ConflictMethod, VerdictAction
 from llama_mapper.domain.kernel.errors import ErrorCode, PolicyEnforcementError
 from llama_mapper.domain.orchestration.model import MAX_DETECTORS
@@ -108,3 +110,31 @@ def test_a_plan_selects_no_more_detectors_than_a_record_can_name() -> None:
     parse_plan(raw_plan([f"d{at}" for at in range(MAX_DETECTORS)]))
     with pytest.raises(PolicyEnforcementError, match=r"plan\.detectors selects more"):
         parse_plan(raw_plan([f"d{at}" for at in range(MAX_DETECTORS)], ["one_more"]))
+
+
+def test_a_plan_may_say_how_its_findings_are_mapped() -> None:
+    said = {"strategy": "model-first", "min_confidence": 0.7, "stage_confidence": {"model": 0.9}, "offline": True}
+    assert parse_plan({**raw_plan(), "mapping": said}).mapping == MappingTerms(
+        strategy=MappingStrategy.MODEL_FIRST,
+        min_confidence=0.7,
+        stage_confidence={MappingStage.MODEL: 0.9},
+        offline=True,
+    )
+    assert parse_plan({**raw_plan(), "mapping": {}}).mapping is None
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"strategy": "guess"}, "plan.mapping.strategy"),
+        ({"min_confidence": 1.5}, "plan.mapping.min_confidence"),
+        ({"stage_confidence": {"oracle": 0.5}}, "plan.mapping.stage_confidence"),
+        ({"stage_confidence": {"model": "high"}}, "plan.mapping.stage_confidence[model]"),
+        ({"offline": "yes"}, "plan.mapping.offline"),
+        ({"colour": "red"}, "plan.mapping.colour"),
+        ("cascade", "plan.mapping"),
+    ],
+)
+def test_what_is_wrong_about_its_mapping_is_named(said: object, named: str) -> None:
+    with pytest.raises(PolicyEnforcementError, match=f"^{re.escape(named)} "):
+        parse_plan({**raw_plan(), "mapping": said})

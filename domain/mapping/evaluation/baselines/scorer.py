@@ -9,11 +9,15 @@ from typing import Protocol
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.evaluation.folds import grouped_folds
 from llama_mapper.domain.mapping.evaluation.items import EvaluationItem, category_of, evaluation_items
-from llama_mapper.domain.mapping.evaluation.metrics.isotonic import IsotonicMap, fit_isotonic
 from llama_mapper.domain.mapping.evaluation.ports import SubjectAnswer
+from llama_mapper.domain.mapping.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 
 _CALIBRATION_FOLDS = 10
+_PSEUDO_OBSERVATIONS = 2.0
+"""One right and one wrong for each pool: Laplace's rule."""
+
+_NEVER = Isotonic((0.0,), (0.0,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ class CalibratedBaseline:
     """A scorer as a method under test; keeps what `Subject` promises.
 
     `fit` leaves families out once more, among the labels it was given: each is answered by a scorer that does not know
-    its family, and an isotonic map learns from these answers how often a score is right at level 2. So the confidence
-    knows nothing of the family that the evaluation left out.
+    its family, and an isotonic regression learns from these answers how often a score is right at level 2. So the
+    confidence knows nothing of the family that the evaluation left out.
     """
 
     def __init__(self, name: str, kind: ScorerKind, stage: MappingStage, families: Mapping[str, str]) -> None:
@@ -55,7 +59,7 @@ class CalibratedBaseline:
         self._stage = stage
         self._families = families
         self._scorer: Scorer | None = None
-        self._confidence = IsotonicMap((), ())
+        self._confidence = _NEVER
 
     @property
     def name(self) -> str:
@@ -77,19 +81,17 @@ class CalibratedBaseline:
             return SubjectAnswer(None, 0.0, MappingStage.ABSTAINED)
         return SubjectAnswer(scored.canonical, self._confidence(scored.score), self._stage, suggestions=scored.others)
 
-    def _calibrated(self, known: Sequence[KnownLabel], seed: int) -> IsotonicMap:
+    def _calibrated(self, known: Sequence[KnownLabel], seed: int) -> Isotonic:
         items = evaluation_items(known, self._families)
-        scores: list[float] = []
-        right: list[bool] = []
+        seen: list[tuple[float, float, float]] = []
         for fold in grouped_folds(items, _CALIBRATION_FOLDS, seed) if items else ():
             scorer = self._kind(fold.known(known, self._families))
             for item in fold.items(items):
-                self._judge(scorer, item, scores, right)
-        return fit_isotonic(scores, right)
+                self._judge(scorer, item, seen)
+        return fit_isotonic(seen, _PSEUDO_OBSERVATIONS) if seen else _NEVER
 
     @staticmethod
-    def _judge(scorer: Scorer, item: EvaluationItem, scores: list[float], right: list[bool]) -> None:
+    def _judge(scorer: Scorer, item: EvaluationItem, seen: list[tuple[float, float, float]]) -> None:
         scored = scorer.score(item.key)
         if scored is not None:
-            scores.append(scored.score)
-            right.append(category_of(scored.canonical) == category_of(item.gold))
+            seen.append((scored.score, float(category_of(scored.canonical) == category_of(item.gold)), 1.0))

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.mapping.cascade.calibration import Calibration, Combination, Weighing
 from llama_mapper.domain.mapping.cascade.evidence import category_features, subcategory_features
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic
 from llama_mapper.domain.mapping.cascade.ports import Candidate, Ranking
+from llama_mapper.domain.mapping.isotonic import Isotonic
 from llama_mapper.domain.mapping.labels import LabelKey
 
 _STRAIGHT = Isotonic((0.0, 1.0), (0.0, 1.0))

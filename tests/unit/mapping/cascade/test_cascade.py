@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.domain.contracts.mapping import MappingStage, MappingStrategy
 from llama_mapper.domain.kernel.errors import ErrorCode, ServiceError
 from llama_mapper.domain.mapping.cascade.cascade import Cascade, CascadeTerms, StageSlot
 from llama_mapper.domain.mapping.cascade.deferred import DeferredStage
+from llama_mapper.domain.mapping.cascade.ports import Ranking
+from llama_mapper.domain.mapping.labels import LabelKey
 from tests.unit.mapping.cascade.stages import ToldStage, key, plain_calibration
 
 EMAIL, PHONE = "pii.personal_identifiers.email", "pii.personal_identifiers.phone"
@@ -153,3 +159,44 @@ async def test_a_stage_that_is_remembered_still_took_part() -> None:
         ("told-1", 1, 0),
         ("told-1", 0, 1),
     ]
+
+
+async def test_a_stage_that_nobody_measured_is_named_where_its_candidates_counted_for_little() -> None:
+    embedding = ToldStage(EMBEDDING, {"mail": [(EMAIL, 0.9)]})
+    slots = [StageSlot(lexical(mail=[(EMAIL, 0.9)])), StageSlot(embedding)]
+    found = await Cascade(slots, plain_calibration((LEXICAL,)), ADMISSIBLE).answer([key("mail"), key("odd")])
+    assert [answer.faults for answer in found.answers] == [("embedding: not_calibrated",), ()]
+
+
+async def test_what_a_stage_cost_is_counted_by_stage() -> None:
+    class Paid(ToldStage):
+        async def rank(self, labels: Sequence[LabelKey], *, within_s: float) -> Sequence[Ranking]:
+            rankings = await super().rank(labels, within_s=within_s)
+            return [replace(one, answered_by="m/1", microdollars=Decimal(250_000)) for one in rankings]
+
+    metrics = PrometheusMetrics()
+    paid = StageSlot(Paid(MODEL, {"mail": [(EMAIL, 1.0)]}), late=True)
+    asked = Cascade([paid], CALIBRATION, ADMISSIBLE, metrics=metrics)
+    await asked.answer([key("mail"), key("odd")])
+    await asked.answer([key("mail")])
+    shown = metrics.render()[0].decode()
+    assert 'llama_mapper_mapping_stage_cost_usd_total{stage="model"} 0.5' in shown
+    assert 'llama_mapper_mapping_stage_labels_total{stage="model"} 2.0' in shown
+    assert 'llama_mapper_mapping_stage_seconds_count{stage="model"} 1.0' in shown
+
+
+async def test_what_is_less_sure_than_its_stages_threshold_goes_on_to_the_model() -> None:
+    model = ToldStage(MODEL, {"tel": [(PHONE, 1.0)]})
+    asked = cascade(StageSlot(lexical(tel=[(PHONE, 0.7)])), StageSlot(model, late=True))
+    assert (await asked.answer([key("tel")])).answers[0].decision.stage is LEXICAL
+    found = await asked.answer([key("tel")], thresholds={LEXICAL: 0.85})
+    assert model.asked == [["tel"]]
+    assert found.answers[0].decision.canonical == PHONE
+
+
+async def test_offline_leaves_out_what_leaves_the_process() -> None:
+    model = ToldStage(MODEL, {"tel": [(PHONE, 1.0)]})
+    asked = cascade(StageSlot(lexical()), StageSlot(model, late=True, remote=True))
+    found = await asked.answer([key("tel")], offline=True)
+    assert (model.asked, found.answers[0].decision.canonical) == ([], None)
+    assert found.answers[0].faults == ()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression, minimize  # type: ignore[import-untyped]  # it ships no annotations
 
-from llama_mapper.domain.mapping.cascade.isotonic import Isotonic, fit_isotonic
 from llama_mapper.domain.mapping.cascade.logistic import fit_logistic, log_odds, probability
+from llama_mapper.domain.mapping.isotonic import Isotonic, fit_isotonic
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=60, unique_by=lambda pair: pair[0]))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]  # SciPy ships no type information
 from sklearn.metrics import brier_score_loss, f1_score
 
 from llama_mapper.domain.mapping.evaluation.metrics.calibration import (
@@ -21,7 +20,6 @@ from llama_mapper.domain.mapping.evaluation.metrics.calibration import (
     reliability,
 )
 from llama_mapper.domain.mapping.evaluation.metrics.f_measure import macro_f1
-from llama_mapper.domain.mapping.evaluation.metrics.isotonic import fit_isotonic
 from llama_mapper.domain.mapping.evaluation.metrics.outcomes import Outcomes, Statistic, mean_of_groups, share
 from llama_mapper.domain.mapping.evaluation.metrics.selective import (
     NOTHING,
@@ -265,27 +263,6 @@ def test_every_group_counts_alike_in_the_mean_of_groups() -> None:
 def test_quantiles_are_numpys_inverted_cdf(values: list[float], wanted: float) -> None:
     expected = np.quantile(values, wanted, method="inverted_cdf")
     assert quantile(values, [0] * len(values), wanted)([1]) == expected
-
-
-@given(rows=st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=50))
-def test_the_isotonic_map_is_scipys(rows: list[tuple[int, bool]]) -> None:
-    ordered = sorted({score for score, _ in rows})
-    means = [np.mean([right for score, right in rows if score == one]) for one in ordered]
-    sizes = [sum(score == one for score, _ in rows) for one in ordered]
-    expected = isotonic_regression(means, weights=sizes).x
-    fitted = fit_isotonic([score for score, _ in rows], [right for _, right in rows], prior=0)
-    assert [fitted(one) for one in ordered] == pytest.approx(list(expected), abs=1e-9)
-
-
-@given(
-    rows=st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=50),
-    asked=st.lists(st.floats(-1, 2), min_size=2, max_size=10),
-)
-def test_the_isotonic_map_rises_and_is_never_certain(rows: list[tuple[float, bool]], asked: list[float]) -> None:
-    fitted = fit_isotonic([score for score, _ in rows], [right for _, right in rows])
-    shares = [fitted(score) for score in sorted(asked)]
-    assert shares == sorted(shares)
-    assert all(0 < one < 1 for one in shares) if rows else set(shares) == {0.0}
 
 
 def test_columns_that_do_not_fit_together_are_refused() -> None:

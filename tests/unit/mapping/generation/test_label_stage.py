@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.money import TokenPrice
 from llama_mapper.domain.mapping.cascade.ports import Candidate, HintedStage, Ranking
+from llama_mapper.domain.mapping.generation.failover import FailingOver
 from llama_mapper.domain.mapping.generation.label_prompt import AnswerForm
 from llama_mapper.domain.mapping.generation.label_stage import LabelModelStage
 from llama_mapper.domain.mapping.generation.metering import MeteredGeneration
@@ -48,7 +51,9 @@ def label_of(prompt: Prompt) -> str:
 async def test_the_chosen_label_is_the_only_candidate_without_probabilities() -> None:
     made: HintedStage = stage(ScriptedGeneration('"B"'))
     (ranking,) = await made.rank([EMAIL], within_s=9)
-    assert ranking == Ranking((Candidate("abuse.hate", 1.0),), None, 10, 2, "scripted/model")
+    asked = made.version.removeprefix("scripted/model@7")
+    identity = f"scripted/model@7{asked}/all"
+    assert ranking == Ranking((Candidate("abuse.hate", 1.0),), None, 10, 2, "scripted/model", identity=identity)
     assert made.stage is MappingStage.MODEL
 
 
@@ -129,7 +134,7 @@ async def test_two_wrong_answers_are_a_fault_that_says_nothing_of_the_label() ->
     generation = ScriptedGeneration('"EMAIL"')
     made = stage(generation)
     (ranking,) = await made.rank([EMAIL], within_s=9)
-    assert ranking == Ranking((), "scripted_invalid_answer", 20, 4, "scripted/model")
+    assert replace(ranking, identity="") == Ranking((), "scripted_invalid_answer", 20, 4, "scripted/model")
     assert len(generation.calls) == 2
     assert made.wrong_answers == 2
 
@@ -170,6 +175,26 @@ async def test_the_version_tells_model_adapter_and_wording() -> None:
     await made.rank([EMAIL], within_s=9)
     assert made.version.startswith("scripted/model@7+mapper-1.2.0/option8-")
     assert made.version != stage(ScriptedGeneration('"A"'), candidates=3).version
+
+
+async def test_a_ranking_says_which_of_several_models_ranked_and_among_what() -> None:
+    first = ScriptedGeneration(lambda prompt: GenerationFault.REFUSED if label_of(prompt) == "SLUR" else '"A"', "a/one")
+    made = stage(FailingOver([first, ScriptedGeneration('"A"', "b/two")]), adapter="mapper-2")
+    rankings = await made.rank([EMAIL, SLUR], within_s=9, hints=[hint("abuse.hate"), Ranking()])
+    asked = made.version.removeprefix("models/a:one,b:two@7,7")
+    assert asked.startswith("+mapper-2/option8-")
+    assert [each.identity for each in rankings] == [f"a/one@7{asked}/hints", f"b/two@7{asked}/all"]
+
+
+async def test_wrong_answers_are_counted_by_the_model_that_gave_them() -> None:
+    metrics = PrometheusMetrics()
+    wrong = MeteredGeneration(ScriptedGeneration('"Z"', "b/two"))
+    away = ScriptedGeneration(GenerationFault.UNAVAILABLE, "a/one")
+    made = stage(FailingOver([away, wrong]), on_wrong_answer=metrics.on_wrong_answer)
+    await made.rank([EMAIL, SLUR], within_s=9)
+    shown = metrics.render()[0].decode()
+    assert 'llama_mapper_mapping_wrong_answers_total{model="b/two"} 4.0' in shown
+    assert 'model="a/one"' not in shown
 
 
 async def test_what_an_answer_cost_is_told_retries_included() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mapper.domain.mapping.neighbours.words import is_opaque, spelled_out, telling, words_of
+from llama_mapper.domain.mapping.neighbours.abbreviations import spelled_out
+from llama_mapper.domain.mapping.neighbours.words import is_opaque, telling, words_of
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def test_no_label_says_more_than_is_looked_at(label: str) -> None:
     assert len(words) <= 32
     assert all(0 < len(word) <= 48 for word in words)
     assert is_opaque(label) in (True, False)
-    spelled_out(label, {"dob": "date of birth"})
+    spelled_out(words_of(label), {"dob": "date of birth"})
 
 
 def test_abbreviations_are_spelled_out_beside_themselves() -> None:
-    assert spelled_out("PATIENT_DOB", {"dob": "date of birth"}) == "patient dob date of birth"
+    assert spelled_out(words_of("PATIENT_DOB"), {"dob": "date of birth"}) == "patient dob date of birth"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from llama_mapper.adapters.mapping.memory_releases import MemoryReleases
-from llama_mapper.domain.contracts.releases import Metric, Start, TrafficUnit, Treatment
+from llama_mapper.domain.contracts.releases import Metric, ReleaseNote, Start, TrafficUnit, Treatment, VariantKind
 from llama_mapper.domain.kernel.tenancy import CURRENT_PRINCIPAL, Principal
+from llama_mapper.domain.mapping.cascade.ports import Candidate, Ranking
 from llama_mapper.domain.mapping.labels import KnownLabel, LabelKey
 from llama_mapper.domain.mapping.releases.routing import SERVED, Served
 from llama_mapper.domain.mapping.releases.split_stage import INVALID, SplitStage
@@ -138,7 +139,8 @@ async def test_a_candidate_that_fails_costs_no_label_its_answer_and_is_counted()
 async def test_faults_are_told_apart_from_answers_off_the_schema() -> None:
     away = await Bench(ScriptedStage("v2", fault="triton_unavailable")).begun(canary(stages=(100.0,)))
     rankings = await away.split.rank(LABELS, within_s=1.0)
-    assert {ranking.fault for ranking in rankings} == {"triton_unavailable"}
+    assert all(ranking.candidates for ranking in rankings), "the baseline answers what the candidate fails on"
+    assert not any(ranking.lasting for ranking in rankings)
     counted = (await away.tallies())["candidate"]
     assert (counted.errors, counted.invalid, counted.abstained) == (1, 0, len(LABELS))
     wrong = await Bench(ScriptedStage("v2", fault=INVALID)).begun(canary(stages=(100.0,)))
@@ -245,6 +247,65 @@ async def test_nothing_of_a_label_is_kept(capsys: pytest.CaptureFixture[str]) ->
     kept = [tally.plain() for tally in (await bench.tallies()).values()]
     assert kept
     assert "MARKED" not in str(kept)
+
+
+class Hinted(ScriptedStage):
+    """A stage that takes hints, and remembers them."""
+
+    takes_hints = True
+
+    async def rank(
+        self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()
+    ) -> Sequence[Ranking]:
+        """See `HintedStage.rank`."""
+        self.hints = list(hints)
+        return await super().rank(labels, within_s=within_s)
+
+
+async def test_hints_reach_the_version_that_takes_them_in_the_labels_order() -> None:
+    bench = await Bench(Hinted("v2")).begun(canary(**HALF))
+    hints = [Ranking((Candidate(f"pii.n{number}", 1.0),)) for number in range(len(LABELS))]
+    await bench.split.rank(LABELS, within_s=1.0, hints=hints)
+    assert isinstance(bench.v2, Hinted)
+    assert bench.v2.hints == [hints[LABELS.index(key)] for key in bench.v2.asked[0]]
+
+
+async def test_each_label_is_said_to_be_answered_by_the_version_that_is_asked() -> None:
+    bench = await Bench().begun(canary(**HALF))
+    versions = bench.split.versions(LABELS)
+    await bench.split.rank(LABELS, within_s=1.0)
+    assert {key for key, version in zip(LABELS, versions, strict=True) if version == "v2"} == asked_of(bench.v2)
+    SERVED.set(Served("globex"))
+    assert bench.split.versions(LABELS) != versions
+
+
+async def test_remembered_answers_count_as_answers_without_a_latency() -> None:
+    bench = await Bench().begun(canary(**HALF))
+    rankings = await bench.split.rank(LABELS, within_s=1.0)
+    bench.split.recall(LABELS, rankings)
+    counted = (await bench.tallies())["candidate"]
+    assert (counted.requests, counted.labels) == (2, 2 * len(asked_of(bench.v2)))
+    assert sum(counted.latency.values()) == 1
+
+
+async def test_what_is_remembered_is_asked_anew_when_something_is_to_be_learnt() -> None:
+    bench = Bench()
+    before = bench.split.epoch
+    await bench.begun(shadow())
+    during = bench.split.epoch
+    await bench.process.experiments.conclude(bench.id, ReleaseNote(), ANNA)
+    await bench.process.router.refresh()
+    assert before == bench.split.epoch != during
+
+
+async def test_splits_can_be_nested() -> None:
+    outer = Bench()
+    inner = SplitStage(VariantKind.PROMPT, outer.process.router, lambda _: None, outer.v2)
+    outer.stages = {"v1": outer.v1, "v2": inner}  # type: ignore[dict-item]  # a stage as good as another
+    await outer.begun(canary(stages=(100.0,)))
+    assert outer.split.versions(LABELS[:1]) == ["v2"]
+    outer.split.recall(LABELS[:1], await outer.split.rank(LABELS[:1], within_s=1.0))
+    assert (await outer.tallies())["candidate"].requests == 2
 
 
 KNOWN = [KnownLabel(label(number), "pii.contact") for number in range(10)]

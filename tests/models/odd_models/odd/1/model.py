@@ -58,7 +58,8 @@ class TritonPythonModel:
     def execute(self, requests):
         for request in requests:
             text = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)[0].decode()
-            words = set(re.findall(r"[a-z][a-z0-9-]*", text))
+            # In a prompt with many words of its own, only what stands after `do:` is told.
+            words = set(re.findall(r"do:([a-z][a-z0-9-]*)", text) or re.findall(r"[a-z][a-z0-9-]*", text))
             threading.Thread(target=self._do, args=(request.get_response_sender(), words)).start()
 
     def _do(self, sender, words):

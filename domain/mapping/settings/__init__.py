@@ -1,0 +1,1 @@
+"""How a tenant wants its labels mapped."""

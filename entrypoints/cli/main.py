@@ -30,6 +30,7 @@ from llama_mapper.entrypoints.cli import (
     openapi,
     plugins,
     policies,
+    policy_records,
     policy_tools,
     releases,
     report,
@@ -56,6 +57,10 @@ app.command("map")(labels.map_labels)
 app.command("validate")(validate.validate)
 app.command("health")(health.health)
 app.command("openapi")(openapi.openapi)
+policies.app.command("list")(policy_records.list_bundles)
+policies.app.command("show")(policy_records.show)
+policies.app.command("history")(policy_records.history)
+policies.app.command("diff")(policy_records.diff)
 policies.app.command("lint")(policy_tools.lint)
 policies.app.command("migrate")(policy_tools.migrate)
 policies.app.command("simulate")(policy_tools.simulate)

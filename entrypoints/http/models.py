@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic import ValidationError as PydanticError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.contracts.models import (
-    ArtifactPath,
-    ModelActor,
     ModelArtifact,
     ModelCheck,
     ModelDeprecation,
-    ModelDoor,
     ModelHistory,
     ModelKind,
     ModelList,
     ModelManifest,
     ModelMatrix,
-    ModelName,
     ModelPromotion,
     ModelRemark,
     ModelStage,
@@ -34,14 +27,25 @@ from llama_mapper.domain.contracts.models import (
     ModelVersionList,
     RetentionReport,
     RetentionRequest,
-    SemanticVersion,
     StoredArtifact,
 )
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
 from llama_mapper.domain.kernel.tenancy import EVERYONE, Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_model
-from llama_mapper.entrypoints.http.headers import header_of
+from llama_mapper.entrypoints.http.curators import whole_number
+from llama_mapper.entrypoints.http.model_requests import (
+    COLUMNS,
+    actor_of,
+    artifact_path,
+    bounded,
+    choice_of,
+    declared_size,
+    digest_of,
+    model_name,
+    model_version,
+    versions_asked,
+)
 from llama_mapper.entrypoints.http.operations import Handler, Operation, QueryParameter
 
 if TYPE_CHECKING:
@@ -52,12 +56,6 @@ _MANIFEST_LIMIT = 1_048_576
 _STEP_LIMIT = 16_384
 _MODEL = "/v1/models/{name}"
 _VERSION = "/v1/models/{name}/versions/{version}"
-_DIGEST = re.compile(rb"(?:^|.*,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,.*)?")
-_NAME: TypeAdapter[str] = TypeAdapter(ModelName)
-_NUMBER: TypeAdapter[str] = TypeAdapter(SemanticVersion)
-_PATH: TypeAdapter[str] = TypeAdapter(ArtifactPath)
-_COLUMNS = 16
-Choice = TypeVar("Choice", bound=StrEnum)
 
 _OWNER = QueryParameter(
     "owner",
@@ -90,65 +88,62 @@ def model_operations(
         return EVERYONE
 
     async def list_models(request: Request, principal: Principal) -> Response:
-        kind = _choice(request, "kind", ModelKind)
-        stage = _choice(request, "stage", ModelStage)
+        kind = choice_of(request, "kind", ModelKind)
+        stage = choice_of(request, "stage", ModelStage)
         return json_answer(await registry.list(principal.tenant_for(None), kind=kind, stage=stage))
 
     async def register(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
         manifest = await read_model(request, ModelManifest, _MANIFEST_LIMIT)
-        return json_answer(await registry.register(owner, manifest, _actor(principal)), 201)
+        return json_answer(await registry.register(owner, manifest, actor_of(principal)), 201)
 
     async def upload(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
-        name, version = _version(request)
-        try:
-            path = _PATH.validate_python(request.path_params["path"])
-        except PydanticError:
-            raise ValidationError("a file's path is 1 to 8 segments of letters, digits and _.+=@-") from None
-        sha256 = _digest_of(request)
-        size = _declared_size(request, artifact_limit)
+        name, version = model_version(request)
+        path = artifact_path(request)
+        sha256 = digest_of(request)
+        size = declared_size(request, artifact_limit)
         artifact = ModelArtifact(path=path, sha256=sha256, size=size)
-        return json_answer(await registry.upload(owner, name, version, artifact, _bounded(request, size)), 201)
+        return json_answer(await registry.upload(owner, name, version, artifact, bounded(request, size)), 201)
 
     async def versions(request: Request, principal: Principal) -> Response:
-        return json_answer(await registry.versions(principal.tenant_for(None), _name(request)))
+        return json_answer(await registry.versions(principal.tenant_for(None), model_name(request)))
 
     async def show(request: Request, principal: Principal) -> Response:
-        return json_answer(await registry.show(principal.tenant_for(None), *_version(request)))
+        return json_answer(await registry.show(principal.tenant_for(None), *model_version(request)))
 
     async def history(request: Request, principal: Principal) -> Response:
-        limit = _number(request.query_params, "limit", 100, 1000)
-        before = _number(request.query_params, "before", 0, 2_000_000_000) or None
-        found = await registry.history(principal.tenant_for(None), _name(request), limit=limit, before=before)
+        limit = whole_number(request.query_params, "limit", least=1, most=1000) or 100
+        before = whole_number(request.query_params, "before", least=1)
+        found = await registry.history(principal.tenant_for(None), model_name(request), limit=limit, before=before)
         return json_answer(found)
 
     async def promote(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
         asked = await read_model(request, ModelPromotion, _STEP_LIMIT)
-        return json_answer(await registry.promote(owner, *_version(request), asked, _actor(principal)))
+        return json_answer(await registry.promote(owner, *model_version(request), asked, actor_of(principal)))
 
     async def deprecate(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
         asked = await read_model(request, ModelDeprecation, _STEP_LIMIT)
-        return json_answer(await registry.deprecate(owner, *_version(request), asked, _actor(principal)))
+        return json_answer(await registry.deprecate(owner, *model_version(request), asked, actor_of(principal)))
 
     async def archive(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
         asked = await read_model(request, ModelRemark, _STEP_LIMIT)
-        return json_answer(await registry.archive(owner, *_version(request), asked, _actor(principal)))
+        return json_answer(await registry.archive(owner, *model_version(request), asked, actor_of(principal)))
 
     async def verify(request: Request, principal: Principal) -> Response:
-        return json_answer(await registry.verify(principal.tenant_for(None), *_version(request)))
+        return json_answer(await registry.verify(principal.tenant_for(None), *model_version(request)))
 
     async def matrix(request: Request, principal: Principal) -> Response:
-        columns = {part: _versions_asked(request, part) for part in ("taxonomy", "vocabulary", "crosswalk")}
+        columns = {part: versions_asked(request, part) for part in ("taxonomy", "vocabulary", "crosswalk")}
         return json_answer(await registry.matrix(principal.tenant_for(None), **columns))
 
     async def prune(request: Request, principal: Principal) -> Response:
         owner = owner_of(request, principal)
         asked = await read_model(request, RetentionRequest, _STEP_LIMIT)
-        return json_answer(await registry.retain(owner, asked, _actor(principal)))
+        return json_answer(await registry.retain(owner, asked, actor_of(principal)))
 
     changing = _Changing(artifact_timeout_s)
     return [
@@ -232,7 +227,7 @@ def model_operations(
                     f"A version of the {part}; may be repeated.",
                     {
                         "type": "array",
-                        "maxItems": _COLUMNS,
+                        "maxItems": COLUMNS,
                         "items": {"type": "string", "minLength": 1, "maxLength": 128},
                     },
                 )
@@ -347,85 +342,8 @@ def _reading(
     )
 
 
-async def _bounded(request: Request, size: int) -> AsyncIterator[bytes]:
-    """The body in pieces; raise `INVALID_REQUEST` if it is not as long as it says."""
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > size:
-            break
-        yield chunk
-    if received != size:
-        raise ValidationError("the body is not as long as Content-Length says")
-
-
-def _declared_size(request: Request, limit: int) -> int:
-    declared = header_of(request.scope, b"content-length")
-    if declared is None or not declared.isdigit():
-        raise ValidationError("say in Content-Length how many bytes the file has")
-    if int(declared) > limit:
-        raise ValidationError(f"the file is larger than {limit} bytes", ErrorCode.CONTENT_TOO_LARGE)
-    return int(declared)
-
-
-def _digest_of(request: Request) -> str:
-    found = _DIGEST.fullmatch((header_of(request.scope, b"content-digest") or "").encode("latin-1"))
-    if found is None:
-        raise ValidationError("say in Content-Digest what the file's SHA-256 is: sha-256=:BASE64:")
-    return base64.b64decode(found[1]).hex()
-
-
-def _actor(principal: Principal) -> ModelActor:
-    try:
-        return ModelActor(name=principal.name, door=ModelDoor.HTTP, keyless=principal.keyless)
-    except ValueError:
-        raise ValidationError(
-            "the API key's name has control characters or more than 128 characters; use a key that names a person"
-        ) from None
-
-
-def _name(request: Request) -> str:
-    try:
-        return _NAME.validate_python(request.path_params["name"])
-    except PydanticError:
-        raise ValidationError("a model's name is 1 to 63 letters, digits and _.-, a letter or a digit first") from None
-
-
-def _version(request: Request) -> tuple[str, str]:
-    try:
-        return _name(request), _NUMBER.validate_python(request.path_params["version"])
-    except PydanticError:
-        raise ValidationError("a model's version is one by semver.org, such as 1.4.0") from None
-
-
-def _versions_asked(request: Request, part: str) -> tuple[str, ...]:
-    asked = tuple(dict.fromkeys(request.query_params.getlist(part)))
-    if len(asked) > _COLUMNS or not all(1 <= len(each) <= 128 and each.isprintable() for each in asked):
-        raise ValidationError(f"name at most {_COLUMNS} versions of the {part}, of 1 to 128 characters")
-    return asked
-
-
-def _choice(request: Request, name: str, kind: type[Choice]) -> Choice | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        return kind(text)
-    except ValueError:
-        raise ValidationError(f"{name} is one of {', '.join(kind)}") from None
-
-
 def _enum(kind: type[StrEnum]) -> dict[str, object]:
     return {"type": "string", "enum": [each.value for each in kind]}
-
-
-def _number(query: Mapping[str, str], name: str, default: int, highest: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= highest:
-        raise ValidationError(f"{name} is a whole number from 1 to {highest}")
-    return int(text)
 
 
 _EXAMPLE: dict[str, object] = {

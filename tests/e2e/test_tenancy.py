@@ -47,7 +47,11 @@ PUBLIC_BY_ID = {
 BUDGET = {("put", "/v1/costs/budget"), ("delete", "/v1/costs/budget")}
 REFERENCE = {("put", "/v1/monitoring/reference"), ("delete", "/v1/monitoring/reference")}
 BESIDE = {place for place in OPERATIONS if place[1].startswith(tuple(TESTED_BESIDE))}
-RELEASES = sorted(place for place in OPERATIONS if place[1].startswith(("/v1/releases", "/v1/experiments")))
+RELEASES = sorted(
+    place
+    for place in OPERATIONS
+    if place[1].startswith(("/v1/releases", "/v1/experiments")) or place[1].endswith("/versions/{major}:deploy")
+)
 MODEL_SERVERS = sorted(place for place in OPERATIONS if place[1].startswith("/v1/model-servers"))
 REGISTRY = sorted(place for place in OPERATIONS if "/detectors" in place[1] and place != ("get", "/v1/detectors"))
 OPERATORS = {*RELEASES, *REGISTRY, *MODEL_SERVERS}
@@ -197,7 +201,7 @@ def test_only_the_operator_registers_reads_or_alters_detectors(house: House) -> 
 
 def test_only_the_operator_may_use_releases(house: House) -> None:
     for place in RELEASES:
-        refused = sent(house.beta, place, {"id": "release_nobody"})
+        refused = sent(house.beta, place, {"id": "release_nobody", "model": "MappingResponse", "major": "1"})
         assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_RBAC"), place
 
 

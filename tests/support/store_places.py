@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg  # type: ignore[import-untyped]  # it ships no types
+import asyncpg
 
 from llama_mapper.adapters.platform.database import Database
 from llama_mapper.adapters.platform.migrator import CONTEXTS, migrate

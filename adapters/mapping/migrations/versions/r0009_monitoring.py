@@ -11,8 +11,8 @@ from llama_mapper.adapters.platform.row_security import (
     share_everyones,
 )
 
-revision = "0010"
-down_revision = "0009"
+revision = "0009"
+down_revision = "0008"
 
 _TABLES = ("monitoring_windows", "monitoring_references", "monitoring_alerts", "monitoring_marks")
 

@@ -6,7 +6,7 @@ from alembic import op
 from llama_mapper.adapters.platform.columns import ExactText
 from llama_mapper.adapters.platform.row_security import isolate_tenants
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 
 _TABLES = ("mapping_uses", "cost_recommendations")

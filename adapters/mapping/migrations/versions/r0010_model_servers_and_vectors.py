@@ -7,8 +7,8 @@ from llama_mapper.adapters.mapping.pgvector_table import drop_vector_table, make
 from llama_mapper.adapters.platform.columns import ExactText
 from llama_mapper.adapters.platform.row_security import forbid_changes, permit_changes
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

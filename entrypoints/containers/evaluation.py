@@ -139,7 +139,7 @@ async def evaluate_mapping(request: EvaluationRequest, settings: Settings, progr
         chosen = _chosen(request, ground)
         plan = _plan(request, ground)
         subjects = [await stack.enter_async_context(strategy.open(ground)) for strategy in chosen.values()]
-        asked = "" if models is None else await models.generation.model_version()
+        asked = "" if models is None else await models.model.generation.model_version()
         journal = stack.enter_context(_journal(request, plan, catalogue, asked))
         runs = await run_folds(plan, subjects, journal, progress)
     terms = ReportTerms(

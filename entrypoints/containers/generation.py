@@ -93,14 +93,6 @@ def configured_models(
     return ConfiguredModels(released, tuple(always))
 
 
-def generations_of(
-    settings: Settings, plugins: Mapping[str, Generation] = MappingProxyType({})
-) -> tuple[MeteredGeneration, ...]:
-    """All configured models, those that are released first. Nothing is connected yet."""
-    models = configured_models(settings, plugins=plugins)
-    return (*models.released.values(), *models.always)
-
-
 def generation_of(
     settings: Settings,
     metrics: PrometheusMetrics | None = None,
@@ -194,7 +186,7 @@ def released_stages(
         return stages.get(variant.version) if may_answer(variant.version) else None
 
     whole = SplitStage(VariantKind.MODEL, router, model_of, usually)
-    prompts = {form.value: model_stage_of(settings, usual, taxonomy, form=form) for form in AnswerForm}
+    prompts = {form.value: model_stage_of(settings, usual, taxonomy, form=form, metrics=metrics) for form in AnswerForm}
     return ReleasedStages(whole, (whole, *splits), model_of, lambda variant: prompts.get(variant.version))
 
 

@@ -15,7 +15,7 @@ from llama_mapper.domain.contracts.mapping import MappingStage
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.generation.faults import serving_error
 from llama_mapper.domain.mapping.generation.ports import GenerationFault
-from llama_mapper.entrypoints.containers.generation import generations_of, model_stage_of
+from llama_mapper.entrypoints.containers.generation import configured_models, model_stage_of
 from llama_mapper.entrypoints.containers.mapping_plugins import mapping_plugins_of
 from llama_mapper.entrypoints.containers.mapping_stages import Neighbourhood, embedding_weights
 
@@ -44,24 +44,38 @@ def no_progress(_: int, __: int, ___: str) -> None:
     """Where nobody watches."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelOnTest:
+    """A configured model by itself, and the version that releases know it by."""
+
+    generation: MeteredGeneration
+    release: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it can be called by."""
+        return (self.generation.name,) if self.release is None else (self.release, self.generation.name)
+
+
 @asynccontextmanager
-async def models_on_test(settings: Settings, name: str | None = None) -> AsyncIterator[list[MeteredGeneration]]:
+async def models_on_test(settings: Settings, name: str | None = None) -> AsyncIterator[list[ModelOnTest]]:
     """The models of the settings, each by itself and ready to be asked; those called `name` alone, if that is given.
 
     Raises `CONFIGURATION_INVALID` where there is none, `ModelServingError` where one cannot be asked.
     """
-    every = generations_of(settings, plugins=mapping_plugins_of(settings).generations)
+    models = configured_models(settings, plugins=mapping_plugins_of(settings).generations)
+    every = [ModelOnTest(one, release) for release, one in models.released.items()]
+    every += [ModelOnTest(one) for one in models.always]
     try:
-        chosen = [one for one in every if name is None or one.name == name]
+        chosen = [one for one in every if name is None or name in one.names]
         if not chosen:
-            known = ", ".join(one.name for one in every) or "none: see the setting 'generation'"
+            known = ", ".join(one.names[0] for one in every) or "none: see the setting 'generation'"
             raise ConfigurationError(f"no model {'is set up' if name is None else repr(name)}; known are {known}")
         for one in chosen:
-            await _ready(one)
+            await _ready(one.generation)
         yield chosen
     finally:
-        for one in every:
-            await one.close()
+        await models.close()
 
 
 def answer_journal(state: Path | None) -> AbstractContextManager[AnswerJournal]:
@@ -74,7 +88,7 @@ def answer_journal(state: Path | None) -> AbstractContextManager[AnswerJournal]:
 
 def unhurried(
     settings: Settings,
-    generation: MeteredGeneration,
+    model: ModelOnTest,
     neighbourhood: Neighbourhood,
     journal: AnswerJournal,
     progress: Advance,
@@ -84,7 +98,7 @@ def unhurried(
     """The stage that asks a model as the service would, and without haste."""
     from llama_mapper.domain.mapping.generation.unhurried import UnhurriedModelStage
 
-    stage = model_stage_of(settings, generation, neighbourhood.raw.taxonomy)
+    stage = model_stage_of(settings, model.generation, neighbourhood.raw.taxonomy, release=model.release)
     return UnhurriedModelStage(stage, journal, hinted=hinted, progress=progress)
 
 
@@ -98,7 +112,7 @@ class ModelTrials:
     """
 
     settings: Settings
-    generation: MeteredGeneration
+    model: ModelOnTest
     journal: AnswerJournal
     labels: int | None
     progress: Advance
@@ -106,7 +120,7 @@ class ModelTrials:
     @property
     def price(self) -> TokenPrice:
         """What the model's tokens cost, for a million."""
-        price = self.generation.price
+        price = self.model.generation.price
         return TokenPrice(prompt=float(price.prompt_per_1k * 1_000), completion=float(price.completion_per_1k * 1_000))
 
     def named(self, *, lexicon: bool) -> dict[str, CascadeTrial]:
@@ -148,9 +162,7 @@ class ModelTrials:
                 stage = EmbeddingStage(embeddings, NumpyVectorIndex(), references, words)
                 await stage.prepare()
                 made.append(stage)
-            model = unhurried(
-                self.settings, self.generation, neighbourhood, self.journal, self.progress, hinted=bool(early)
-            )
+            model = unhurried(self.settings, self.model, neighbourhood, self.journal, self.progress, hinted=bool(early))
             return [*made, model]
 
         categories = sum(len(domain["categories"]) for domain in neighbourhood.raw.taxonomy["domains"])

@@ -129,9 +129,11 @@ class LabelModelStage:
         return f"{adapter}/{self._form}{self._candidates}-{template_version(self._form)}"
 
     def identity_of(self, model: str, among: str) -> str:
-        """What a ranking by this model must be calibrated for: its name and version, adapter, the question's wording,
-        and who chose the candidates: `HINTS`, `ALL` or the shortlist's version."""
-        return f"{model}@{self._versions.get(model, 'unasked')}{self._question_version}/{among}"
+        """What a ranking by this model must be calibrated for: its release, name and version, adapter, the question's
+        wording, and who chose the candidates: `HINTS`, `ALL` or the shortlist's version."""
+        is_released = self._release is not None and model == next(iter(self._versions), None)
+        release = f"{self._release}:" if is_released else ""
+        return f"{release}{model}@{self._versions.get(model, 'unasked')}{self._question_version}/{among}"
 
     async def rank(
         self, labels: Sequence[LabelKey], *, within_s: float, hints: Sequence[Ranking] = ()

@@ -186,6 +186,13 @@ async def test_a_ranking_says_which_of_several_models_ranked_and_among_what() ->
     assert [each.identity for each in rankings] == [f"a/one@7{asked}/hints", f"b/two@7{asked}/all"]
 
 
+async def test_a_released_model_is_another_than_one_of_its_name_and_its_fallback_stays_itself() -> None:
+    first = ScriptedGeneration(lambda prompt: GenerationFault.REFUSED if label_of(prompt) == "SLUR" else '"A"', "a/one")
+    made = stage(FailingOver([first, ScriptedGeneration('"A"', "b/two")]), release="1.2.0")
+    rankings = await made.rank([EMAIL, SLUR], within_s=9)
+    assert [each.identity.partition("@")[0] for each in rankings] == ["1.2.0:a/one", "b/two"]
+
+
 async def test_wrong_answers_are_counted_by_the_model_that_gave_them() -> None:
     metrics = PrometheusMetrics()
     wrong = MeteredGeneration(ScriptedGeneration('"Z"', "b/two"))

@@ -16,7 +16,6 @@ from llama_mapper.entrypoints.containers.databases import database_for, open_dat
 from llama_mapper.entrypoints.containers.identity import open_api_keys
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.containers.releases import Releases, releases_over
-from llama_mapper.entrypoints.containers.schemas import schema_versions
 
 if TYPE_CHECKING:
     from llama_mapper.entrypoints.settings import Settings
@@ -51,14 +50,15 @@ async def open_releases(settings: Settings, person: str, *, validates: bool = Fa
 
         async with running_mapping(platform) as mapping:
             await mapping.watch().wait(settings.release_suite_timeout_s)
-            yield _opened(mapping.releases(), settings, actor)
+            yield _opened(mapping.releases(), platform, actor)
         return
     async with open_database(database_for(settings, "mapping")) as database:
-        found = releases_over(database, settings, platform.catalogue(), platform.clock())
+        found = releases_over(database, settings, platform.catalogue(), platform.clock(), schemas=platform.schemas())
         await found.router.refresh()
-        yield _opened(found, settings, actor)
+        yield _opened(found, platform, actor)
 
 
-def _opened(found: Releases, settings: Settings, actor: ReleaseActor) -> OpenReleases:
-    schemas = DefaultVersions(schema_versions(), found.router.schemas, settings.schema_defaults)
+def _opened(found: Releases, platform: PlatformContainer, actor: ReleaseActor) -> OpenReleases:
+    configured = platform.settings().schema_defaults
+    schemas = DefaultVersions(platform.schemas()(), found.router.schemas, configured)
     return OpenReleases(found.service, found.experiments, actor, schemas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,13 @@ from typer.testing import CliRunner, Result
 
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.entrypoints.cli.main import app
-from llama_mapper.entrypoints.containers import releases
-from tests.support.schemas import TOLD, two_versions
+from tests.support.schemas import TOLD, serving_schemas, two_versions
 
 
 @pytest.fixture(autouse=True)
-def _two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = two_versions(with_others=True)
-    monkeypatch.setattr(releases, "schema_versions", lambda: versions)
-    monkeypatch.setattr(releases.releases_over, "__kwdefaults__", _with_versions(lambda: versions))
-
-
-def _with_versions(versions: object) -> dict[str, object]:
-    return {**(releases.releases_over.__kwdefaults__ or {}), "schemas": versions}
+def _two_versions() -> Iterator[None]:
+    with serving_schemas(two_versions(with_others=True)):
+        yield
 
 
 def command(folder: Path, *arguments: str) -> Result:

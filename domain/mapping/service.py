@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter, thread_time
 
-from llama_mapper.domain.contracts.base import ProvenanceEntry, VersionInfo
+from llama_mapper.domain.contracts.base import ProvenanceEntry
 from llama_mapper.domain.contracts.catalogue import CatalogueView
 from llama_mapper.domain.contracts.mapping import (
     CostMetrics,
@@ -18,7 +18,6 @@ from llama_mapper.domain.contracts.mapping import (
     MappingExtra,
     MappingRequest,
     MappingResponse,
-    MappingStage,
     MappingStrategy,
     OutputFormat,
     ResourceUtilization,
@@ -29,42 +28,40 @@ from llama_mapper.domain.contracts.mapping import (
 from llama_mapper.domain.contracts.mapping_terms import MappingTerms
 from llama_mapper.domain.kernel.clock import Clock
 from llama_mapper.domain.kernel.errors import AuthorizationError, ErrorCode, ValidationError
-from llama_mapper.domain.kernel.tracing import Step, step
-from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers, StageUse
+from llama_mapper.domain.kernel.tracing import step
+from llama_mapper.domain.mapping.accounting import NOT_ASKED, Accounts
+from llama_mapper.domain.mapping.cascade.cascade import CascadeAnswers
 from llama_mapper.domain.mapping.cascade.metrics import MappingMetrics, NoMappingMetrics
 from llama_mapper.domain.mapping.costs.meter import CostMeter
-from llama_mapper.domain.mapping.costs.spending import NANO, OWN_WORK, Amount
+from llama_mapper.domain.mapping.costs.spending import NANO
 from llama_mapper.domain.mapping.editions import EditionSet
 from llama_mapper.domain.mapping.generation.explaining import Explainer
 from llama_mapper.domain.mapping.labelling import answered, map_findings, map_label, sure_enough, unknown_labels
 from llama_mapper.domain.mapping.labels import LabelKey
 from llama_mapper.domain.mapping.monitoring.meter import WindowMeter
-from llama_mapper.domain.mapping.monitoring.observed import Answered, Observed, abstains, answered_by, asked_of
+from llama_mapper.domain.mapping.monitoring.observed import abstains, answered_by
 from llama_mapper.domain.mapping.ports import ReviewQueue, UnknownLabels
 from llama_mapper.domain.mapping.releases.routing import SERVED, Served
 from llama_mapper.domain.mapping.settings.terms import AS_INSTALLED, EffectiveTerms, effective_terms
+from llama_mapper.domain.mapping.telling import (
+    StageWarning,
+    no_warning,
+    provenance_of,
+    tell_catalogue,
+    tokens_of,
+    with_models,
+)
 from llama_mapper.domain.mapping.tenants.directory import TenantCatalogues
 from llama_mapper.domain.mapping.tenants.standing import Standing, View
-from llama_mapper.domain.mapping.use_counting import uses_of
 
 _LABELS_AT_ONCE = 1_000  # then other requests on the event loop get their turn: this many take some milliseconds
 _NO_TOKENS = TokenUsage()
-_NOT_ASKED = CascadeAnswers((), ())
 _NO_KEYS: list[LabelKey] = []
 _COMPONENT = "catalogue_mapping"
 _SPLIT_NAME = "crosswalk"
 
 TrafficShare = Callable[[str, str, str], int]
 """(tenant, name of what is split, key of the request) → a number from 0 to 99."""
-
-
-StageWarning = Callable[[MappingStage], str | None]
-"""What is to be said of the models behind a stage's answers, if anything."""
-
-
-def no_warning(_: MappingStage) -> str | None:
-    """For installations whose models nobody registers."""
-    return None
 
 
 def no_share(_: str, __: str, ___: str) -> int:
@@ -109,12 +106,10 @@ class MappingService:
         self._service_version = service_version
         self._tenants = tenants
         self._share = share
-        self._meter = meter
         self._cascade = cascade
         self._may_ask_models = may_ask_models
-        self._windows = windows
         self._offline = offline
-        self._metrics = metrics or NoMappingMetrics()
+        self._accounts = Accounts(metrics or NoMappingMetrics(), meter, windows)
         self._warning = warning
 
     async def map(self, request: MappingRequest) -> MappingResponse:
@@ -143,8 +138,8 @@ class MappingService:
         with step("mapping stage", "catalogue") as at:
             mapped = map_findings(view.catalogue, analysis.findings, editions, thresholds=terms.thresholds)
             if at:
-                _tell(at, view, mapped.labels)
-        keys, found = _NO_KEYS, _NOT_ASKED
+                tell_catalogue(at, view, mapped.labels)
+        keys, found = _NO_KEYS, NOT_ASKED
         if mapped.unknown and self._cascade is not None:
             keys = [
                 LabelKey(label.vendor, label.vendor_version, label.label)
@@ -156,7 +151,6 @@ class MappingService:
             mapped = map_findings(view.catalogue, analysis.findings, editions, answers, terms.thresholds)
         used = found.used
         given = answered_by(mapped.labels)
-        self._count(given)
         form = request.output_format
         labels = mapped.labels if form is OutputFormat.FULL_RECORD else ()
         if request.include and MappingExtra.RATIONALE in request.include:
@@ -165,7 +159,7 @@ class MappingService:
         framework_mappings = editions.framework_mappings(mapped.taxonomy) if wants_frameworks else {}
         # Measured before the queue is awaited: another request may use this thread meanwhile.
         compute_ms, cpu_ms = (perf_counter() - started) * 1e3, (thread_time() - cpu_started) * 1e3
-        self._spent(tenant_id, terms, given, mapped.labels, keys, found, compute_ms)
+        self._accounts.count(tenant_id, terms.strategy or self._strategy, given, mapped.labels, keys, found, compute_ms)
         if mapped.unknown:
             await self._reviews.add(tenant_id, mapped.unknown, self._clock())
         elapsed_ms = (perf_counter() - started) * 1e3
@@ -179,14 +173,14 @@ class MappingService:
             labels=labels,
             framework_mappings=framework_mappings,
             abstentions=len(mapped.unknown),
-            version_info=_with_model(
+            version_info=with_models(
                 view.version_info(self._service_version, editions.text if wants_frameworks else None), used
             ),
             processing_time_ms=elapsed_ms,
             cost_metrics=CostMetrics(
                 inference_cost=sum(amount.nanodollars for use in used for _, amount in use.spent) / NANO,
                 compute_time_ms=compute_ms,
-                token_usage=_tokens(used) or _NO_TOKENS,
+                token_usage=tokens_of(used) or _NO_TOKENS,
                 resource_utilization=ResourceUtilization(cpu_time_ms=cpu_ms, labels=len(mapped.labels)),
             ),
             provenance=(
@@ -194,7 +188,7 @@ class MappingService:
                 ProvenanceEntry(
                     stage="mapping", component=_COMPONENT, version=self._service_version, duration_ms=elapsed_ms
                 ),
-                *_provenance(used, self._warning),
+                *provenance_of(used, self._warning),
             ),
             terms=terms.applied,
         )
@@ -225,10 +219,10 @@ class MappingService:
                     await asyncio.sleep(0)
                 mappings.extend([map_label(catalogue, q, editions) for q in queries[start : start + _LABELS_AT_ONCE]])
             if at:
-                _tell(at, view, mappings)
+                tell_catalogue(at, view, mappings)
         given = answered_by(mappings)
         unknown_at = [number for number, mapped in enumerate(mappings) if mapped.abstained] if abstains(given) else []
-        keys, found = _NO_KEYS, _NOT_ASKED
+        keys, found = _NO_KEYS, NOT_ASKED
         if unknown_at and self._cascade is not None:
             keys = [LabelKey(q.vendor, q.vendor_version, q.label) for q in map(queries.__getitem__, unknown_at)]
             found = await self._ask(Served(tenant_id, request_key), keys, terms)
@@ -239,8 +233,9 @@ class MappingService:
         if terms.thresholds:
             mappings = [sure_enough(mapped, terms.thresholds) for mapped in mappings]
             given = answered_by(mappings)
-        self._count(given)
-        self._spent(tenant_id, terms, given, mappings, keys, found, (perf_counter() - started) * 1e3)
+        self._accounts.count(
+            tenant_id, terms.strategy or self._strategy, given, mappings, keys, found, (perf_counter() - started) * 1e3
+        )
         if abstains(given):
             unknown = unknown_labels(mappings)
             await self._reviews.add(tenant_id, unknown, self._clock())
@@ -248,10 +243,10 @@ class MappingService:
             mappings = [*await self._explained(mappings, catalogue, editions, terms)]
         return LabelMappingResponse(
             mappings=tuple(mappings),
-            version_info=_with_model(view.version_info(self._service_version, editions.text), used),
+            version_info=with_models(view.version_info(self._service_version, editions.text), used),
             processing_time_ms=(perf_counter() - started) * 1e3,
-            token_usage=_tokens(used),
-            provenance=_provenance(used, self._warning),
+            token_usage=tokens_of(used),
+            provenance=provenance_of(used, self._warning),
             terms=terms.applied,
         )
 
@@ -269,31 +264,9 @@ class MappingService:
             raise ValidationError("limit must be from 1 to 1,000")
         return await self._reviews.page(tenant_id, limit=limit, cursor=cursor, status=status, vendor=vendor)
 
-    def _spent(
-        self,
-        tenant_id: str,
-        terms: EffectiveTerms,
-        given: Mapping[Answered, int],
-        mapped: Sequence[MappedLabel],
-        keys: Sequence[LabelKey],
-        found: CascadeAnswers,
-        compute_ms: float,
-    ) -> None:
-        """Count a call: what it cost, how it was answered, and what whoever watches is to know."""
-        if self._meter is not None:
-            work = Amount(calls=1, labels=len(mapped), compute_us=round(compute_ms * 1e3))
-            self._meter.record(tenant_id, OWN_WORK, work)
-            for use in found.used:
-                for source, amount in use.spent:
-                    self._meter.record(tenant_id, source, amount)
-            self._meter.use(tenant_id, uses_of(terms.strategy or self._strategy, given, mapped, keys, found))
-        if self._windows is not None:
-            asked = None if found is _NOT_ASKED else asked_of(keys, found)
-            self._windows.record(tenant_id, Observed(given, compute_ms / 1e3, asked))
-
     async def _ask(self, served: Served, keys: Sequence[LabelKey], terms: EffectiveTerms) -> CascadeAnswers:
         if self._cascade is None:
-            return _NOT_ASKED
+            return NOT_ASKED
         permitted = self._may_ask_models is None or self._may_ask_models(served.tenant_id)
         token = SERVED.set(served)
         try:
@@ -343,13 +316,6 @@ class MappingService:
             explained.extend([explain(mapped) for mapped in labels[start : start + _LABELS_AT_ONCE]])
         return tuple(explained)
 
-    def _count(self, given: Mapping[Answered, int]) -> None:
-        by_stage: dict[MappingStage, int] = {}
-        for (stage, *_), labels in given.items():
-            by_stage[stage] = by_stage.get(stage, 0) + labels
-        for stage, labels in by_stage.items():
-            self._metrics.on_labels_mapped(stage.value, labels)
-
     async def frameworks(self, tenant_id: str) -> FrameworkList:
         """See `MappingApi.frameworks`."""
         view = (await self._standing_of(tenant_id)).rest
@@ -377,51 +343,6 @@ class MappingService:
         if self._tenants is None:
             return self._standing
         return self._tenants.fresh(tenant_id) or await self._tenants.standing(tenant_id)
-
-
-def _tell(at: Step, view: View, mapped: Sequence[MappedLabel]) -> None:
-    versions = view.catalogue.versions
-    at.set(
-        {
-            "llama_mapper.mapping.stage": "catalogue",
-            "llama_mapper.mapping.stage.version": f"{versions.taxonomy}/{versions.vocabulary}",
-            "llama_mapper.labels.asked": len(mapped),
-            "llama_mapper.labels.answered": sum(not label.abstained for label in mapped),
-        }
-    )
-
-
-def _with_model(info: VersionInfo, used: Sequence[StageUse]) -> VersionInfo:
-    models = [use.version for use in used if use.stage is MappingStage.MODEL]
-    return info.model_copy(update={"model_version": models[0][:128]}) if models else info
-
-
-def _tokens(used: Sequence[StageUse]) -> TokenUsage | None:
-    asked = [use for use in used if use.stage is MappingStage.MODEL]
-    if not asked:
-        return None
-    return TokenUsage(
-        prompt_tokens=sum(use.prompt_tokens for use in asked),
-        completion_tokens=sum(use.completion_tokens for use in asked),
-    )
-
-
-def _provenance(used: Sequence[StageUse], warning: StageWarning) -> tuple[ProvenanceEntry, ...]:
-    return tuple(
-        ProvenanceEntry(
-            stage="mapping",
-            component=f"{use.stage.value}_stage",
-            version=use.version[:128],
-            duration_ms=use.seconds * 1e3,
-            detail=_detail(use, warning(use.stage)),
-        )
-        for use in used
-    )
-
-
-def _detail(use: StageUse, warning: str | None) -> str:
-    asked = f"labels that the catalogue does not know: {use.labels} ranked, {use.remembered} remembered"
-    return asked if warning is None else f"{asked}; {warning}"[:512]
 
 
 def _required(tenant_id: str | None) -> str:

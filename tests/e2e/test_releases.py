@@ -202,6 +202,19 @@ def test_the_command_line_takes_the_same_steps(served: Server, tmp_path: Path) -
     assert "blue_green" in listed.output
 
 
+def test_the_examples_begin_on_embedded_defaults(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples" / "releases"
+    for group, step, file in (("releases", "start", "strategy.yaml"), ("experiments", "create", "shadow.yaml")):
+        made = CliRunner().invoke(app, [group, step, str(examples / file), "--data-dir", str(tmp_path), "--json"])
+        assert made.exit_code == 0, (made.output, made.exception)
+        assert json.loads(made.stdout)["state"] == "running"
+    refused = CliRunner().invoke(
+        app, ["releases", "start", str(examples / "canary.yaml"), "--data-dir", str(tmp_path), "--json"]
+    )
+    assert isinstance(refused.exception, ServiceError)
+    assert "no model of the setting `generation`" in refused.exception.message
+
+
 def test_a_page_shows_an_experiment_and_nothing_from_elsewhere(served: Server, tmp_path: Path) -> None:
     file, page = tmp_path / "plan.json", tmp_path / "page.html"
     file.write_text(json.dumps(experiment("prompt")))

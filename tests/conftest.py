@@ -15,8 +15,8 @@ __all__ = ["postgres_server"]
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-MOST_WORKERS = 4
-"""Each worker has the models of the detectors and servers of its own, a gigabyte together."""
+MOST_WORKERS = 3
+"""Each worker has the models of the detectors and servers of its own, two gigabytes together at the most."""
 
 
 @pytest.hookimpl(wrapper=True)

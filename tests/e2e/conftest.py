@@ -28,14 +28,14 @@ LINK_SECRET = "only the three services know this"
 FEW_DETECTORS = "violence,secret_phrases"  # the quickest to load
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The monolith with embedded defaults, at the most talkative log level."""
     with serving(tmp_path_factory.mktemp("monolith"), LLAMA_MAPPER_LOG_LEVEL="DEBUG") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The three contexts as three processes."""
     settings = {"LLAMA_MAPPER_LOG_LEVEL": "DEBUG", "LLAMA_MAPPER_LINK_SECRET": LINK_SECRET}
@@ -53,7 +53,7 @@ class Guarded:
     beta: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """The monolith with API keys, open to the network."""
     folder = tmp_path_factory.mktemp("guarded")

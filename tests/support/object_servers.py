@@ -115,14 +115,14 @@ def azurite_modules(request: pytest.FixtureRequest) -> Path:
     return place / "node_modules"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an S3 server."""
     with running(s3_server(tmp_path_factory.mktemp("s3"))) as server:
         yield server.port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def azurite(tmp_path_factory: pytest.TempPathFactory, azurite_modules: Path) -> Iterator[int]:
     """The port of an Azure Blob Storage server."""
     with running(azure_server(tmp_path_factory.mktemp("azurite"), azurite_modules)) as server:

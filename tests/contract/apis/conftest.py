@@ -29,14 +29,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """The three contexts, started once."""
     async with running_monolith(settings, word_detectors()) as started:
         yield started
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=[IN_PROCESS, OVER_HTTP])
+@pytest_asyncio.fixture(scope="package", loop_scope="session", params=[IN_PROCESS, OVER_HTTP])
 async def apis(request: pytest.FixtureRequest, running: Running, settings: Settings) -> AsyncIterator[Apis]:
     """The three Apis, one way and the other."""
     async with AsyncExitStack() as stack:
@@ -78,7 +78,7 @@ class CannedLinks:
     apis: Apis
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def canned_links(running: Running, settings: Settings) -> AsyncIterator[CannedLinks]:
     """Links over the real application to services that give, or raise, what they are told."""
     canned = Canned()

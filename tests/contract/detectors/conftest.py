@@ -72,7 +72,7 @@ def _json(value: object) -> bytes:
     return orjson.dumps(value)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[DetectorServer]:
     """A detector service to switch; each test tells it what to do first."""
     with detector_server(WORDS) as started:

@@ -25,14 +25,14 @@ def tiny_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_adapter(tmp_path_factory.mktemp("lora") / "other.gguf")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def llama(tiny_model: Path, tiny_adapter: Path) -> Iterator[LlamaServer]:
     """A server that speaks OpenAI's chat completions."""
     with llama_server(tiny_model, [tiny_adapter]) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quick_llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
     """A server of a smaller model, for long prompts."""
     path = write_model(tmp_path_factory.mktemp("gguf") / "tiny.gguf", layers=1)

@@ -16,7 +16,7 @@ from tests.support.object_servers import azurite, azurite_modules, s3
 __all__ = ["azurite", "azurite_modules", "s3"]
 
 
-@pytest.fixture(params=["folder", "s3", "azure"], scope="session")
+@pytest.fixture(params=["folder", "s3", "azure"], scope="package")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ObjectPlace:
     """The three in turn."""
     match request.param:

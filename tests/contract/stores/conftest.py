@@ -36,14 +36,11 @@ def sqlite_place(tmp_path_factory: pytest.TempPathFactory, loop_thread: LoopThre
 
 
 @pytest.fixture(scope="session")
-def postgres_place(postgres: PostgresDatabase) -> Iterator[PostgresPlace]:
+def postgres_place(postgres: PostgresDatabase, loop_thread: LoopThread) -> PostgresPlace:
     """A PostgreSQL database with all contexts' schemas."""
-    loop = LoopThread()
-    place = PostgresPlace(postgres, loop)
-    loop.run(place.prepare())
-    yield place
-    loop.run(place.close())
-    loop.close()
+    place = PostgresPlace(postgres)
+    loop_thread.run(place.prepare())
+    return place
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="session")

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llama_mapper.domain.contracts.schema_defaults import SchemaCounts, SchemaStanding
+from llama_mapper.domain.kernel.errors import AuthorizationError
 from llama_mapper.domain.kernel.tenancy import Principal, Scope
 from llama_mapper.entrypoints.http.answers import json_answer
 from llama_mapper.entrypoints.http.bodies import read_model
@@ -21,7 +22,9 @@ def schema_link_operations(api: SchemaReleaseLink) -> list[Operation]:
     async def standing(_: Request, __: Principal) -> Response:
         return json_answer(await api.standing())
 
-    async def count(request: Request, _: Principal) -> Response:
+    async def count(request: Request, principal: Principal) -> Response:
+        if Scope.INTERNAL not in principal.scopes and not principal.keyless:
+            raise AuthorizationError("only another context of this installation may count for it")
         counts = await read_model(request, SchemaCounts, _COUNTS_LIMIT)
         await api.take(counts)
         return json_answer(await api.standing())
@@ -33,7 +36,7 @@ def schema_link_operations(api: SchemaReleaseLink) -> list[Operation]:
             path="/v1/schemas:standing",
             tag="links",
             summary="What releases have made of the default versions.",
-            scope=Scope.INTERNAL,
+            scope=Scope.READ,
             handler=standing,
             responses={200: (SchemaStanding,)},
         ),
@@ -43,7 +46,7 @@ def schema_link_operations(api: SchemaReleaseLink) -> list[Operation]:
             path="/v1/schemas:count",
             tag="links",
             summary="Keep what another process has counted of versions on trial.",
-            scope=Scope.INTERNAL,
+            scope=Scope.ASSESS,
             handler=count,
             requests=(SchemaCounts,),
             responses={200: (SchemaStanding,)},

@@ -23,9 +23,9 @@ from tests.support.servers import PROGRAM, ROOT, Server, starting, wait_until_lo
 DYING = (sys.executable, "-P", ROOT / "tests" / "support" / "dying_server.py")
 ENVIRONMENT = {"LLAMA_MAPPER_DETECTOR_WORKERS": "0", "LLAMA_MAPPER_RELEASE_INTERVAL_S": "0.1"}
 PLAN = {
-    "kind": "model",
-    "baseline": "v1",
-    "candidate": "v2",
+    "kind": "strategy",
+    "baseline": "cascade",
+    "candidate": "model-first",
     "evaluation": {"digest": "sha256:" + "b" * 64, "figures": {"level2_accuracy": 0.9}},
     "min_seconds": 0.0,
     "min_requests": 5,

@@ -30,7 +30,9 @@ _DOCUMENTS = {
     "vocabulary": ChangeKind.VOCABULARY,
     "framework": ChangeKind.FRAMEWORK,
     "crosswalk": ChangeKind.CROSSWALK,
+    "settings": ChangeKind.SETTINGS,
 }
+"""Kinds of documents that decide how labels are mapped. Templates do not."""
 _MARKS = {
     "service": ChangeKind.SERVICE,
     "schema": ChangeKind.SCHEMA,
@@ -56,6 +58,8 @@ class SqlChanges:
                 wanted: list[ColumnElement[bool]] = [at >= span.since, at < span.until]
                 if table is not RELEASE_EVENTS:
                     wanted.append(table.c.tenant_id.in_(both))
+                if table is CATALOGUE_DOCUMENTS:
+                    wanted.append(table.c.kind.in_(_DOCUMENTS))
                 if table is MONITORING_MARKS:
                     wanted.append(_MARK.is_first.is_(False))
                 # Never whole rows: a document's content may be long.

@@ -35,7 +35,8 @@ class Isotonic:
             return shares[-1]
         left, right = scores[place - 1], scores[place]
         along = (score - left) / (right - left) if right > left else 1.0
-        return shares[place - 1] + along * (shares[place] - shares[place - 1])
+        # No further than the corners, whatever rounding makes of the line between them.
+        return min(shares[place], shares[place - 1] + along * (shares[place] - shares[place - 1]))
 
 
 def fit_isotonic(seen: Iterable[tuple[float, float, float]], prior: float = 0.0) -> Isotonic:

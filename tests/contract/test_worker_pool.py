@@ -272,12 +272,12 @@ async def test_a_crash_fails_the_scan_that_crashed_and_spares_the_next_request()
 async def test_a_text_that_crashes_again_and_again_does_not_lengthen_the_pauses() -> None:
     async with pool_of("crash", "spans") as pool:
         began = time.monotonic()
-        for _ in range(6):
+        for _ in range(10):
             await becomes_ready(pool.detectors["crash"])
             assert await pool.wait_ready(5)
             with pytest.raises(DetectorFailed):
                 await pool.detectors["crash"].inspect(Inquiry(MARK))
-        assert time.monotonic() - began < 3.1  # 0.1 + 0.2 + … + 1.6 s
+        assert time.monotonic() - began < 40.0  # pauses that double from 0.1 s would take 51 s by now
 
 
 async def test_with_a_second_worker_a_crash_costs_nobody_else_an_answer() -> None:

@@ -75,7 +75,7 @@ def test_no_generated_request_is_answered_off_the_document_or_with_a_server_erro
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout[-6000:]

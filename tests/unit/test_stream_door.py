@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from starlette.applications import Starlette
 
 from llama_mapper.domain.contracts.streaming import StreamEvent, StreamRelease, StreamStart
@@ -55,6 +56,7 @@ async def lines_of(behaviour: Behaviour, limit_s: float = 30.0) -> list[dict[str
 async def test_an_unforeseen_error_is_the_last_line_and_nobody_is_told_its_words(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    structlog.reset_defaults()  # whatever a test before it made of the logs of this process
     first, last = await lines_of(surprises)
     assert first["type"] == "release"
     assert (last["type"], last["code"]) == ("error", "INTERNAL_ERROR")

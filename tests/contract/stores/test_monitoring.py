@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from llama_mapper.adapters.mapping.sql_catalogue_documents import SqlCatalogueDocuments
-from llama_mapper.adapters.mapping.sql_changes import SqlChanges
+from llama_mapper.adapters.mapping.sql_changes import _DOCUMENTS, SqlChanges
 from llama_mapper.adapters.mapping.sql_models import SqlModels
 from llama_mapper.adapters.mapping.sql_monitoring import SqlMonitoring
 from llama_mapper.adapters.mapping.tables import CROSSWALK_DEPLOYMENTS, RELEASE_EVENTS, REVIEW_DECISIONS
@@ -253,3 +253,7 @@ class WindowMachine(StoreMachine):
 
 def test_any_sequence_of_parts_adds_up(place: StorePlace, loop_thread: LoopThread) -> None:
     run_machine(WindowMachine, place, loop_thread)
+
+
+def test_every_document_that_decides_how_labels_are_mapped_is_told_as_a_change() -> None:
+    assert set(_DOCUMENTS) == {kind.value for kind in DocumentKind} - {DocumentKind.TEMPLATE.value}

@@ -347,6 +347,9 @@ class ReleaseAdvance(ReleaseNote):
 
     override: bool = False
     """Advance although a gate is failing; it is recorded."""
+    stage: Annotated[int, Field(ge=0, le=19)] | None = None
+    """The stage to advance from, counted from 0; refused if it is another. So a call that is sent again, because its
+    answer was lost, advances once."""
 
 
 class Estimate(Contract):

@@ -75,6 +75,9 @@ def show(id: Id, report: Report = None, as_json: Json = False, data_dir: DataDir
 def advance(
     id: Id,
     override: Annotated[bool, typer.Option("--override", help="Advance although a gate is failing.")] = False,
+    stage: Annotated[
+        int | None, typer.Option("--from-stage", min=1, max=20, help="Only if it is at this stage, counted from 1.")
+    ] = None,
     person: Person = None,
     note: NoteText = "",
     as_json: Json = False,
@@ -83,7 +86,7 @@ def advance(
     """Take a canary to its next stage now, or complete it at the last."""
     from llama_mapper.domain.contracts.releases import ReleaseAdvance
 
-    asked = given(ReleaseAdvance, {"note": note, "override": override})
+    asked = given(ReleaseAdvance, {"note": note, "override": override, "stage": None if stage is None else stage - 1})
     _tell(run(lambda found: found.releases.advance(id, asked, found.actor), person, data_dir), as_json)
 
 

@@ -63,6 +63,9 @@ class ReleaseService:
         gates = await judged(plan, tallies)
         failing = [told(gate) for gate in gates if gate.state is GateState.FAILING]
         begun = position_of(log)
+        if asked.stage is not None and asked.stage != begun.stage:
+            message = f"it is at stage {begun.stage}, not {asked.stage}"
+            raise MappingError(message, ErrorCode.RELEASE_STATE)
 
         def choose(position: Position) -> Taken:
             require_step(position, ReleaseStep.ADVANCED)

@@ -150,6 +150,15 @@ async def test_an_operator_advances_and_overrides_on_the_record(process: Process
     assert (last.override, last.who, last.note, last.stage) == (True, "anna", "known", 2)
 
 
+async def test_an_advance_that_is_sent_again_is_taken_once(process: Process) -> None:
+    release = await process.releases.start(canary(automatic=False), ANNA)
+    asked = ReleaseAdvance(stage=0)
+    assert (await process.releases.advance(release.id, asked, ANNA)).stage == 1
+    error = await refused(process.releases.advance(release.id, asked, ANNA))
+    assert (error.error_code, error.message) == (ErrorCode.RELEASE_STATE, "it is at stage 1, not 0")
+    assert (await process.releases.release(release.id)).stage == 1
+
+
 async def test_of_two_who_advance_at_once_one_does(process: Process) -> None:
     release = await process.releases.start(canary(automatic=False), ANNA)
     both = [process.releases.advance(release.id, ReleaseAdvance(), ANNA) for _ in range(2)]

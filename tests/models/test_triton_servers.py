@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from llama_mapper.domain.kernel.tenancy import Scope
+from llama_mapper.domain.mapping.neighbours.embedding import METHOD
 from tests.models.test_triton_faults import ODD_MODELS
 from tests.support.doors import Door, open_door
 from tests.support.servers import run_cli
@@ -146,7 +147,7 @@ async def test_meanings_are_compared_by_the_served_model_and_words_answer_when_i
     found = await mapped(door, operator)
     assert {entry["component"] for entry in found["provenance"]} == {"lexical_stage", "embedding_stage"}
     (version,) = [each["version"] for each in found["provenance"] if each["component"] == "embedding_stage"]
-    assert version.startswith("cosine-1-triton/letters:1-")
+    assert version.startswith(f"{METHOD}-triton/letters:1-")
     assert found["mappings"][0]["faults"] == []
 
     await door.client.post("/v1/model-servers/cpu/models/letters:unload", json={}, headers=operator)
@@ -170,7 +171,7 @@ async def test_meanings_are_compared_by_the_served_model_and_words_answer_when_i
 
         async def is_new() -> bool:
             told = (await mapped(door, operator))["provenance"]
-            return any(each["version"].startswith("cosine-1-triton/letters:2-") for each in told)
+            return any(each["version"].startswith(f"{METHOD}-triton/letters:2-") for each in told)
 
         await until(is_new)
     finally:

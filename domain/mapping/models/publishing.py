@@ -32,7 +32,8 @@ class ModelPublisher:
         """The registered version; `tell` is called with the bytes done and the file that is next.
 
         Raises as `ModelRegistryApi.register` does. What the description's origin made before, with the same files, is
-        given back instead of another version.
+        given back instead of another version; so is, where neither origin nor version is named, a version that is the
+        same in all else: whoever was cut off before the answer can ask again.
         """
         for attempt in range(_ATTEMPTS):
             model = await self._records.model(owner, description.name)
@@ -61,12 +62,13 @@ class ModelPublisher:
 
 
 def _made_before(model: StoredModel, description: ModelDescription, files: Sequence[LocalFile]) -> str | None:
-    if description.origin is None:
-        return None
     paths = {file.artifact for file in files}
-    for version in model.versions:
-        manifest = version.manifest
-        if manifest.origin == description.origin and set(manifest.artifacts) == paths:
+    for manifest in (version.manifest for version in model.versions):
+        if description.origin is not None:
+            is_same = manifest.origin == description.origin and set(manifest.artifacts) == paths
+        else:
+            is_same = description.version is None and manifest == _manifest(description, manifest.version, files)
+        if is_same:
             return manifest.version
     return None
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_mapper.entrypoints.cli.curation import (
+    After,
+    Before,
     Expected,
     Json,
     NoteText,
     Person,
     Tenant,
+    To,
     file_as,
     run,
     tell_difference,
@@ -92,7 +95,7 @@ def remove(
 
 @app.command()
 def rollback(
-    to: Annotated[int, typer.Argument(min=1, help="The version whose content is to stand again.")],
+    to: To,
     expected: Expected = None,
     tenant: Tenant = "local",
     person: Person = None,
@@ -115,8 +118,8 @@ def history(tenant: Tenant = "local", as_json: Json = False, data_dir: DataDir =
 
 @app.command()
 def diff(
-    before: Annotated[int, typer.Argument(min=0, help="The earlier version; 0: nothing.")],
-    after: Annotated[int, typer.Argument(min=0, help="The later version.")],
+    before: Before,
+    after: After,
     tenant: Tenant = "local",
     as_json: Json = False,
     data_dir: DataDir = None,

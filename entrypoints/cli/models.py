@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from llama_mapper.entrypoints.cli.options import DataDir
+from llama_mapper.entrypoints.cli.persons import owner
 from llama_mapper.entrypoints.cli.printing import plain, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -317,13 +317,7 @@ def _run(data_dir: Path | None, use: Callable[[OpenModels], Awaitable[Result]]) 
 
 
 def _owner(tenant: str | None) -> str:
-    from llama_mapper.domain.kernel.tenancy import EVERYONE, TENANT_PATTERN
-
-    if tenant is None:
-        return EVERYONE
-    if not re.fullmatch(TENANT_PATTERN, tenant):
-        raise typer.BadParameter("it is no tenant's id", param_hint="--tenant")
-    return tenant
+    return owner(tenant or "", everyone=tenant is None)
 
 
 def person() -> ModelActor:

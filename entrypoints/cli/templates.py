@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_mapper.entrypoints.cli.curation import (
+    After,
+    Before,
     Expected,
     Json,
     NoteText,
     Person,
     Tenant,
+    To,
     given,
     run,
     tell_difference,
@@ -142,7 +145,7 @@ def remove(
 @app.command()
 def rollback(
     name: Name,
-    to: Annotated[int, typer.Argument(min=1, help="The version whose content is to stand again.")],
+    to: To,
     expected: Expected = None,
     tenant: Tenant = "local",
     person: Person = None,
@@ -169,8 +172,8 @@ def history(name: Name, tenant: Tenant = "local", as_json: Json = False, data_di
 @app.command()
 def diff(
     name: Name,
-    before: Annotated[int, typer.Argument(min=0, help="The earlier version; 0: nothing.")],
-    after: Annotated[int, typer.Argument(min=0, help="The later version.")],
+    before: Before,
+    after: After,
     tenant: Tenant = "local",
     as_json: Json = False,
     data_dir: DataDir = None,

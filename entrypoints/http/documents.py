@@ -56,19 +56,24 @@ class Documents:
     putting: str
     getting: str
     removing: str
+    tag: str = TAG
+    limit: int = DOCUMENT_LIMIT
+    """Bytes of a body."""
+    refusals: tuple[ErrorCode, ...] = ()
+    """What else an upload may be refused with."""
 
 
 def document_operations(desk: Any, kind: Documents) -> list[Operation]:
     """What can be done with one document.
 
-    `desk` keeps `VocabularyDeskApi` or `FrameworkDeskApi`, whose methods differ in how many texts name a document.
+    `desk` keeps the Api of one kind, such as `VocabularyDeskApi`; they differ in how many texts name a document.
     """
-    place = kind.place
+    place, writes = kind.place, (*_WRITE, *kind.refusals)
 
     async def put(request: Request, principal: Principal) -> Response:
         at = place(request, principal)
         expected, note = _expected(request), note_of(request)
-        upload = await read_model(request, kind.upload, DOCUMENT_LIMIT)
+        upload = await read_model(request, kind.upload, kind.limit)
         return json_answer(await desk.put(*at, upload, curator_of(principal), expected=expected, note=note))
 
     async def get(request: Request, principal: Principal) -> Response:
@@ -94,18 +99,18 @@ def document_operations(desk: Any, kind: Documents) -> list[Operation]:
         verb: str, under: str, summary: str, handler: Handler, answer: type[BaseModel], *query: QueryParameter
     ) -> Operation:
         name, path = verb.format(kind.noun), kind.path + under
-        return curated(TAG, name, "GET", path, summary, handler, answer, errors=_READ, query=query)
+        return curated(kind.tag, name, "GET", path, summary, handler, answer, errors=_READ, query=query)
 
     def writing(
         verb: str, method: str, under: str, summary: str, handler: Handler, *query: QueryParameter
     ) -> Operation:
         name, path = verb.format(kind.noun), kind.path + under
-        return curated(TAG, name, method, path, summary, handler, kind.answer, errors=_WRITE, query=query)
+        return curated(kind.tag, name, method, path, summary, handler, kind.answer, errors=writes, query=query)
 
     again = "Make the content of an earlier version stand again."
     return [
         curated(
-            TAG,
+            kind.tag,
             f"put{kind.noun}",
             "PUT",
             kind.path,
@@ -113,7 +118,7 @@ def document_operations(desk: Any, kind: Documents) -> list[Operation]:
             put,
             kind.answer,
             body=kind.upload,
-            errors=_WRITE,
+            errors=writes,
             query=(IF_VERSION, NOTE),
             example=kind.example,
         ),

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -128,10 +129,10 @@ def test_a_line_that_is_whole_and_wrong_is_told_by_its_number(tmp_path: Path, li
         pass
 
 
-def _hold(path: Path, held: object, done: object) -> None:
+def _hold(path: Path, held: Event, done: Event) -> None:
     with open_fold_journal(path, PLAN):
-        held.set()  # type: ignore[attr-defined]  # an Event of the spawn context
-        done.wait(60)  # type: ignore[attr-defined]  # likewise
+        held.set()
+        done.wait(60)
 
 
 def test_two_processes_never_share_a_state(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class Canned:
         return self.outcome
 
     async def orchestrate(self, request: OrchestrationRequest) -> OrchestrationResponse:
-        return self._give(request)  # type: ignore[return-value]  # what the test put in  # the test's own business, as in all of these
+        return self._give(request)  # type: ignore[return-value]  # what the test put in
 
     async def detectors(self) -> tuple[DetectorInfo, ...]:
         return self._give(None)  # type: ignore[return-value]  # what the test put in

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from llama_mapper.domain.contracts.costs import CostAlert
 from llama_mapper.domain.contracts.monitoring import ChangeEvent, MonitoringAlert, ReferenceSpan
 from llama_mapper.domain.kernel.errors import StoreError
-from llama_mapper.domain.mapping.costs.ports import StoredBudget
 from llama_mapper.domain.mapping.costs.spending import Amount, SpendingKey
 from llama_mapper.domain.mapping.monitoring.ports import Part
 from llama_mapper.domain.mapping.monitoring.tally import as_document, tally_of
@@ -87,29 +85,11 @@ class Changes:
 
 
 class Spending:
-    """A ledger that only tells."""
+    """What was spent, as it was given."""
 
     def __init__(self, amounts: Mapping[SpendingKey, Amount] | None = None) -> None:
         self.amounts = dict(amounts or {})
 
-    async def add(self, batch: str, tenant_id: str, amounts: Mapping[SpendingKey, Amount]) -> None:
-        raise NotImplementedError
-
     async def spending(self, tenant_id: str, first_day: int, last_day: int) -> Mapping[SpendingKey, Amount]:
         own = self.amounts.items()
         return {key: each for key, each in own if key.tenant_id == tenant_id and first_day <= key.day <= last_day}
-
-    async def set_budget(self, budget: StoredBudget) -> None:
-        raise NotImplementedError
-
-    async def remove_budget(self, tenant_id: str) -> None:
-        raise NotImplementedError
-
-    async def budget(self, tenant_id: str) -> StoredBudget | None:
-        raise NotImplementedError
-
-    async def alert(self, tenant_id: str, alert: CostAlert) -> bool:
-        raise NotImplementedError
-
-    async def alerts(self, tenant_id: str, limit: int) -> Sequence[CostAlert]:
-        raise NotImplementedError

@@ -93,16 +93,6 @@ def configured_models(
     return ConfiguredModels(released, tuple(always))
 
 
-def generation_of(
-    settings: Settings,
-    metrics: PrometheusMetrics | None = None,
-    plugins: Mapping[str, Generation] = MappingProxyType({}),
-) -> FailingOver | None:
-    """Those of the configured models that answer where nothing was ever released, as one; None where there are none."""
-    models = configured_models(settings, metrics, plugins)
-    return models.chain(models.usual)
-
-
 def model_stage_of(
     settings: Settings,
     generation: Generation,

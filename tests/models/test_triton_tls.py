@@ -12,7 +12,7 @@ import pytest
 
 from llama_mapper.domain.kernel.tenancy import Scope
 from llama_mapper.domain.mapping.generation.ports import Generated, GenerationFault
-from llama_mapper.entrypoints.containers.generation import generation_of
+from llama_mapper.entrypoints.containers.generation import configured_models
 from llama_mapper.entrypoints.settings import Settings
 from tests.contract.generation.contract import ENOUGH_S, asking, good
 from tests.models.test_triton_faults import ODD_MODELS
@@ -75,7 +75,7 @@ async def test_with_its_certificates_and_a_token_from_a_file_the_models_answer(
     token.write_text("yesterdays-token\n")
     server = secured.settings(headers={"x-team": "mapping"}, header_files={HEADER: str(token)})
     settings = Settings.load(data_dir=tmp_path, model_servers=[server], generation=[model()])
-    models = generation_of(settings)
+    models = configured_models(settings).chain(None)
     assert models is not None
 
     async def asked() -> Generated | GenerationFault:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from llama_mapper.domain.contracts.monitoring import Period, RatePoint, StageShare, ThroughputReport, WorkerLoad
 from llama_mapper.domain.mapping.monitoring.tally import Dimension, Tally
-from llama_mapper.domain.mapping.monitoring.windows import Span, Width, Window, moment_of, total
+from llama_mapper.domain.mapping.monitoring.windows import Span, Window, moment_of, total
 from llama_mapper.domain.mapping.releases.latencies import BUCKETS, edge_ms
 
 SATURATED = 0.9
@@ -105,8 +105,3 @@ def _load(who: str, tally: Tally, windows: Sequence[Window], span: Span, width: 
         peak_utilisation=peak / places,
         saturated=peak / places > SATURATED,
     )
-
-
-def width_of(window_s: int) -> Width:
-    """The width of so many seconds; an hour for whatever is longer than a minute."""
-    return Width.MINUTE if window_s == Width.MINUTE else Width.HOUR

@@ -10,7 +10,7 @@ from llama_mapper.domain.contracts.schema_defaults import SchemaStanding
 from llama_mapper.domain.kernel.errors import ServiceError
 from llama_mapper.domain.mapping.releases.observations import Observations
 from llama_mapper.domain.mapping.releases.ports import ReleaseRecords, Standing
-from llama_mapper.domain.mapping.releases.routing import Assignment, Picture, Route, Variant
+from llama_mapper.domain.mapping.releases.routing import Assignment, Picture, Route
 from llama_mapper.domain.mapping.releases.tally import Outcome
 
 INTERVAL_S = 1.0
@@ -50,14 +50,6 @@ class ReleaseRouter:
     def route(self, kind: VariantKind) -> Route:
         """What holds for a kind now."""
         return self._picture.routes[kind]
-
-    def assign(self, kind: VariantKind, tenant_id: str, unit: str) -> Assignment:
-        """The version for a unit, and for which release and arm its outcome counts."""
-        return self._picture.routes[kind].assign(tenant_id, unit)
-
-    def variant_for(self, kind: VariantKind, tenant_id: str, unit: str) -> Variant | None:
-        """The version that answers a tenant's unit; None where nobody ever named one of the kind."""
-        return self._picture.routes[kind].assign(tenant_id, unit).variant
 
     @property
     def schemas(self) -> SchemaStanding:

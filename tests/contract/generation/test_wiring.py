@@ -14,7 +14,7 @@ from llama_mapper.adapters.platform.catalogue_files import load_raw_catalogue
 from llama_mapper.adapters.platform.prometheus_metrics import PrometheusMetrics
 from llama_mapper.domain.kernel.errors import ConfigurationError
 from llama_mapper.domain.mapping.labels import LabelKey
-from llama_mapper.entrypoints.containers.generation import ModelWatch, configured_models, generation_of, model_stage_of
+from llama_mapper.entrypoints.containers.generation import ModelWatch, configured_models, model_stage_of
 from llama_mapper.entrypoints.containers.mapping import running_mapping
 from llama_mapper.entrypoints.containers.platform import PlatformContainer
 from llama_mapper.entrypoints.settings import Settings
@@ -86,7 +86,7 @@ async def test_a_local_model_is_loaded_without_being_asked(tmp_path: Path, tiny_
 
 async def test_without_models_there_is_nothing_to_ask_or_watch(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
-    assert generation_of(settings) is None
+    assert configured_models(settings).chain(None) is None
     watch = ModelWatch(configured_models(settings))
     async with watch.running():
         await watch.look()
@@ -97,7 +97,7 @@ async def test_every_kind_can_be_made(tmp_path: Path, tiny_model: Path) -> None:
     pytest.importorskip("tritonclient", reason="the extra `triton` is not installed")
     servers = [{"kind": kind, "url": "http://127.0.0.1:9"} for kind in ("openai", "vllm", "tgi", "llama_cpp")]
     more = [{"kind": "triton", "url": "127.0.0.1:9"}, {"kind": "gguf", "path": str(tiny_model)}]
-    models = generation_of(Settings.load(data_dir=tmp_path, generation=[*servers, *more]))
+    models = configured_models(Settings.load(data_dir=tmp_path, generation=[*servers, *more])).chain(None)
     assert models is not None
     kinds = [name.partition(":")[0] for name in models.name.removeprefix("models/").split(",")]
     assert kinds == ["openai", "vllm", "tgi", "llama_cpp", "triton", "gguf"]
@@ -169,7 +169,7 @@ def test_a_model_server_that_cannot_be_is_refused(tmp_path: Path, changes: dict[
     server = {name: value for name, value in told.items() if value is not None}
     served = {"kind": "triton", "server": "gpu"}
     with pytest.raises(ConfigurationError, match=said) as caught:
-        generation_of(Settings.load(data_dir=tmp_path, model_servers=[server], generation=[served]))
+        configured_models(Settings.load(data_dir=tmp_path, model_servers=[server], generation=[served]))
     assert "secret" not in str(caught.value)
 
 

@@ -41,7 +41,7 @@ async def there(place: StorePlace, database: Database) -> AsyncIterator[Process]
 
 
 def version_of(process: Process) -> str:
-    variant = process.router.variant_for(MODEL, "acme", "x")
+    variant = process.router.route(MODEL).assign("acme", "x").variant
     assert variant is not None
     return variant.version
 

@@ -80,7 +80,7 @@ async def test_a_canary_goes_through_its_stages_by_itself_and_settles(process: P
     assert [each.door for each in events[1:]] == [ReleaseDoor.CONTROLLER] * 4
     assert all(each.reasons for each in events[1:])
     await process.router.refresh()
-    assigned = process.router.assign(MODEL, "acme", "x")
+    assigned = process.router.route(MODEL).assign("acme", "x")
     assert (assigned.variant and assigned.variant.version, assigned.release_id) == ("v2", None)
 
 
@@ -107,7 +107,7 @@ async def test_a_failing_candidate_is_rolled_back_at_once_even_while_held(proces
     assert last.door is ReleaseDoor.CONTROLLER
     assert any("error_rise failing" in reason for reason in last.reasons)
     await process.router.refresh()
-    assert {process.router.variant_for(MODEL, "acme", str(n)).version for n in range(50)} == {"v1"}  # type: ignore[union-attr]  # v1 is usual
+    assert {process.router.route(MODEL).assign("acme", str(n)).variant.version for n in range(50)} == {"v1"}  # type: ignore[union-attr]  # v1 is usual
 
 
 async def test_a_held_canary_waits_and_goes_on(process: Process, clock: Clock) -> None:
@@ -223,7 +223,7 @@ class Suite:
 
 
 def answering(process: Process) -> str:
-    variant = process.router.variant_for(MODEL, "acme", "x")
+    variant = process.router.route(MODEL).assign("acme", "x").variant
     assert variant is not None
     return variant.version
 
